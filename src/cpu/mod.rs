@@ -1,0 +1,11 @@
+//! The stages as typed pure functions: twins of the shaders of the same name, and the path for machines without a GPU.
+//!
+//! Rows run in parallel on the current rayon pool; inner loops are compiled for several instruction sets and
+//! chosen at run time. Nothing here contracts `a*b + c`: results must equal the shaders'.
+
+pub mod align;
+pub mod blocks;
+pub mod reduce;
+pub mod sharpness;
+pub mod warp;
+pub mod window;

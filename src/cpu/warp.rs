@@ -1,0 +1,43 @@
+//! Resamples a plane into the reference geometry. Twin of `shaders/warp.wgsl`.
+
+use rayon::prelude::*;
+
+use crate::frame::{Plane, Size};
+use crate::params::OUTSIDE;
+use crate::transform::Transform;
+
+/// `plane` seen from the reference: bilinear at `transform(x, y)`, times `gain`; [`OUTSIDE`] where the frame does
+/// not reach (more than half a pixel beyond its edge pixels' centres).
+///
+/// `size` is that of the result; `transform` maps its pixels to those of `plane`.
+pub fn warp(plane: &Plane<f32>, transform: &Transform, gain: f32, size: Size) -> Plane<f32> {
+    let m = transform.to_f32();
+    let mut out = Plane::filled(size, OUTSIDE);
+    out.data.par_chunks_exact_mut(size.width as usize).enumerate().for_each(|(y, out)| {
+        warp_row(plane, &m, gain, y as f32, out);
+    });
+    out
+}
+
+fn warp_row(plane: &Plane<f32>, m: &[f32; 6], gain: f32, y: f32, out: &mut [f32]) {
+    let stride = plane.size.width as usize;
+    let (last_x, last_y) = (plane.size.width as f32 - 1.0, plane.size.height as f32 - 1.0);
+    for (x, out) in out.iter_mut().enumerate() {
+        let u = m[0] * x as f32 + m[1] * y + m[2];
+        let v = m[3] * x as f32 + m[4] * y + m[5];
+        if u < -0.5 || v < -0.5 || u > last_x + 0.5 || v > last_y + 0.5 {
+            continue;
+        }
+        let (u, v) = (u.clamp(0.0, last_x), v.clamp(0.0, last_y));
+        let (left, top) = (u.floor(), v.floor());
+        let (fx, fy) = (u - left, v - top);
+        let (x0, y0) = (left as usize, top as usize);
+        let (x1, y1) = ((x0 + 1).min(stride - 1), (y0 + 1).min(plane.size.height as usize - 1));
+        let (above, below) = (y0 * stride, y1 * stride);
+        let [a, b] = [plane.data[above + x0], plane.data[above + x1]];
+        let [c, d] = [plane.data[below + x0], plane.data[below + x1]];
+        let upper = a + (b - a) * fx;
+        let lower = c + (d - c) * fx;
+        *out = (upper + (lower - upper) * fy) * gain;
+    }
+}

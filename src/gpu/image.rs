@@ -1,0 +1,206 @@
+//! Planes on the device, drawn from a pool, and their way there and back.
+
+use std::sync::Arc;
+
+use super::Gpu;
+use crate::error::{Error, Result};
+use crate::frame::{Plane, Size};
+
+/// A plane on the device. Clones share the texture; it returns to the pool with the last of them.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Dimensions.
+    pub size: Size,
+    pub(super) texture: Arc<wgpu::Texture>,
+}
+
+impl Image {
+    pub(super) fn view(&self) -> wgpu::TextureView {
+        self.texture.create_view(&wgpu::TextureViewDescriptor::default())
+    }
+}
+
+/// Textures for reuse: one is free when nobody else holds it. The queue runs in order, so a free texture may be
+/// written again by later commands while earlier ones still read it.
+#[derive(Default)]
+pub(super) struct Pool {
+    textures: Vec<Arc<wgpu::Texture>>,
+}
+
+/// How many unused textures of other sizes or formats are kept.
+const KEPT: usize = 12;
+
+impl Pool {
+    fn take(&mut self, device: &wgpu::Device, size: Size, format: wgpu::TextureFormat) -> Arc<wgpu::Texture> {
+        let matches = |texture: &wgpu::Texture| {
+            texture.width() == size.width && texture.height() == size.height && texture.format() == format
+        };
+        let free = |texture: &Arc<wgpu::Texture>| Arc::strong_count(texture) == 1;
+        if let Some(found) = self.textures.iter().find(|texture| free(texture) && matches(texture)) {
+            return found.clone();
+        }
+        let unused = self.textures.iter().filter(|texture| free(texture)).count();
+        if unused > KEPT {
+            self.textures.retain(|texture| !free(texture));
+        }
+        let written_by_shaders =
+            matches!(format, wgpu::TextureFormat::R32Float | wgpu::TextureFormat::Rgba32Float);
+        let mut usage = wgpu::TextureUsages::TEXTURE_BINDING
+            | wgpu::TextureUsages::COPY_DST
+            | wgpu::TextureUsages::COPY_SRC;
+        if written_by_shaders {
+            usage |= wgpu::TextureUsages::STORAGE_BINDING;
+        }
+        let texture = Arc::new(device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("plane"),
+            size: extent(size),
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format,
+            usage,
+            view_formats: &[],
+        }));
+        self.textures.push(texture.clone());
+        texture
+    }
+}
+
+const fn extent(size: Size) -> wgpu::Extent3d {
+    wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 }
+}
+
+fn texel_bytes(image: &Image) -> u32 {
+    image.texture.format().block_copy_size(None).expect("planes have plain formats")
+}
+
+impl Gpu {
+    pub(super) fn image(&self, size: Size, format: wgpu::TextureFormat) -> Image {
+        let mut pool = self.pool.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Image { size, texture: pool.take(&self.device, size, format) }
+    }
+
+    /// An uninitialised plane of one float a pixel.
+    pub(super) fn gray(&self, size: Size) -> Image {
+        self.image(size, wgpu::TextureFormat::R32Float)
+    }
+
+    /// An uninitialised plane of four floats a pixel.
+    pub(super) fn rgba(&self, size: Size) -> Image {
+        self.image(size, wgpu::TextureFormat::Rgba32Float)
+    }
+
+    /// Records the copy of `bytes`, rows of `row_bytes`, into `image`; rows shorter than the texture's are padded
+    /// with their last `pixel_bytes`.
+    ///
+    /// Through a staging buffer in the encoder, not `write_texture`: that would overtake recorded commands, which
+    /// may still read a texture that came back to the pool.
+    pub(super) fn write(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        image: &Image,
+        bytes: &[u8],
+        row_bytes: usize,
+        pixel_bytes: usize,
+    ) {
+        let full_row = image.size.width as usize * texel_bytes(image) as usize;
+        let stride = full_row.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("upload"),
+            size: (stride * image.size.height as usize) as u64,
+            usage: wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: true,
+        });
+        let mut view = staging.get_mapped_range_mut(..).expect("the buffer was created mapped");
+        for (y, row) in bytes.chunks_exact(row_bytes).enumerate() {
+            let start = y * stride;
+            view.slice(start..start + row_bytes).copy_from_slice(row);
+            let last = &row[row_bytes - pixel_bytes..];
+            for at in (start + row_bytes..start + full_row).step_by(pixel_bytes) {
+                view.slice(at..at + pixel_bytes).copy_from_slice(last);
+            }
+        }
+        drop(view);
+        staging.unmap();
+        let layout = wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(stride as u32),
+            rows_per_image: None,
+        };
+        encoder.copy_buffer_to_texture(
+            wgpu::TexelCopyBufferInfo { buffer: &staging, layout },
+            image.texture.as_image_copy(),
+            extent(image.size),
+        );
+    }
+
+    /// Records the copy of `plane` to the device.
+    pub fn upload(&self, encoder: &mut wgpu::CommandEncoder, plane: &Plane<f32>) -> Image {
+        let image = self.gray(plane.size);
+        self.write(encoder, &image, bytemuck::cast_slice(&plane.data), plane.size.width as usize * 4, 4);
+        image
+    }
+
+    /// Records the copy of a plane of four floats a pixel to the device.
+    pub fn upload_rgba(&self, encoder: &mut wgpu::CommandEncoder, plane: &Plane<[f32; 4]>) -> Image {
+        let image = self.rgba(plane.size);
+        self.write(encoder, &image, bytemuck::cast_slice(&plane.data), plane.size.width as usize * 16, 16);
+        image
+    }
+
+    /// Records the copy of `image` into a fresh buffer; rows are padded to 256 bytes.
+    pub(super) fn read_into_buffer(&self, image: &Image, encoder: &mut wgpu::CommandEncoder) -> wgpu::Buffer {
+        let stride =
+            (image.size.width * texel_bytes(image)).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("readback"),
+            size: u64::from(stride) * u64::from(image.size.height),
+            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        });
+        let layout =
+            wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(stride), rows_per_image: None };
+        encoder.copy_texture_to_buffer(
+            image.texture.as_image_copy(),
+            wgpu::TexelCopyBufferInfo { buffer: &buffer, layout },
+            extent(image.size),
+        );
+        buffer
+    }
+
+    /// Waits for submitted work and hands the bytes of `buffer` to `read`.
+    pub(super) fn map_read<R>(&self, buffer: &wgpu::Buffer, read: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        let lost = |error: &dyn std::fmt::Display| {
+            Error::Device(format!("{}: reading back failed: {error}; try --device cpu", self.name))
+        };
+        let (sender, receiver) = std::sync::mpsc::channel();
+        buffer.map_async(wgpu::MapMode::Read, .., move |result| {
+            // The receiver is gone only if polling failed, which is reported below.
+            let _ = sender.send(result);
+        });
+        self.wait()?;
+        receiver.recv().map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
+        let view = buffer.get_mapped_range(..).map_err(|error| lost(&error))?;
+        let result = read(&view);
+        drop(view);
+        buffer.unmap();
+        Ok(result)
+    }
+
+    /// The pixels in a buffer that [`Self::read_into_buffer`] filled.
+    pub(super) fn unpad<T: bytemuck::AnyBitPattern>(
+        &self,
+        buffer: &wgpu::Buffer,
+        size: Size,
+    ) -> Result<Plane<T>> {
+        let row = size.width as usize * size_of::<T>();
+        self.map_read(buffer, |bytes| {
+            let stride = bytes.len() / size.height as usize;
+            let mut data = Vec::with_capacity(size.area());
+            for padded in bytes.chunks_exact(stride) {
+                data.extend_from_slice(bytemuck::cast_slice(&padded[..row]));
+            }
+            Plane::new(size, data)
+        })
+    }
+}

@@ -1,0 +1,3 @@
+//! Streams frames through a backend with bounded memory.
+
+pub mod register;

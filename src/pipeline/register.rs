@@ -1,0 +1,235 @@
+//! Registration of a frame to the reference: shift, rotation, scale and exposure, coarse to fine on luma.
+//!
+//! Gauss–Newton on a pyramid (Bouguet 2000) from the identity; where that does not fit, from the best of a lattice
+//! of shifts. Gain and bias are unknowns of every step, so exposure never turns into motion.
+
+use crate::backend::Backend;
+use crate::error::Result;
+use crate::frame::Size;
+use crate::params::ALIGN_UNKNOWNS;
+use crate::transform::{NormalEquations, Transform};
+
+/// How a frame lies on the reference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pose {
+    /// Reference → frame, in cells of the pyramid's base.
+    pub transform: Transform,
+    /// Brightness of the reference over that of the frame, from their means where both cover.
+    pub gain: f64,
+    /// Correlation of both on a coarse level, −1…1; blur lowers it little, another scene a lot.
+    pub correlation: f64,
+}
+
+/// Planes from fine to coarse.
+pub struct Pyramid<G> {
+    levels: Vec<(G, Size)>,
+}
+
+/// Cells of the base of a pyramid at most: finer levels would add nothing that depth can show.
+const BASE_CELLS: usize = 500_000;
+/// Sides below which a level is the coarsest.
+const COARSEST_SIDE: u32 = 40;
+/// Width at which correlation is judged: coarse enough for blur not to matter.
+const JUDGED_WIDTH: u32 = 128;
+/// Correlation from which a start is good enough to go on without a search.
+const GOOD_START: f64 = 0.9;
+
+impl<G: Clone> Pyramid<G> {
+    /// Reduces `plane` until nothing is left to gain; `base` halvings come before the first level.
+    pub fn new<B: Backend<Gray = G>>(backend: &B, plane: G, size: Size) -> Self {
+        let mut levels = vec![(plane, size)];
+        loop {
+            let (plane, size) = levels.last().expect("the pyramid starts with one level");
+            if size.width.min(size.height) < 2 * COARSEST_SIDE {
+                break;
+            }
+            let next = (backend.reduce(plane), size.grid(2));
+            levels.push(next);
+        }
+        Self { levels }
+    }
+}
+
+/// Halvings from a grid of `size` to the base on which frames are registered.
+pub fn halvings(size: Size) -> u32 {
+    let (mut size, mut count) = (size, 0);
+    while size.area() > BASE_CELLS {
+        size = size.grid(2);
+        count += 1;
+    }
+    count
+}
+
+/// Registers `frame` to `reference`, starting from `start` in cells of the base; `None` if nothing fits.
+///
+/// # Errors
+/// [`crate::error::Error::Device`] if the device was lost.
+pub fn register<B: Backend>(
+    backend: &B,
+    reference: &Pyramid<B::Gray>,
+    frame: &Pyramid<B::Gray>,
+    start: Transform,
+) -> Result<Option<Pose>> {
+    let coarsest = reference.levels.len() - 1;
+    let fit = |transform: &Transform, level: usize| -> Result<NormalEquations> {
+        let (plane, size) = &reference.levels[level];
+        let warped = backend.warp(&frame.levels[level].0, transform, 1.0, *size);
+        backend.align(plane, &warped)
+    };
+    let mut at = refine(&fit, start.on_grid(f64::from(1u32 << coarsest)), coarsest, reference)?;
+    if correlation(&fit(&at, coarsest)?) < GOOD_START {
+        let found = search(&fit, coarsest, reference)?;
+        if correlation(&fit(&found, coarsest)?) > correlation(&fit(&at, coarsest)?) {
+            at = found;
+        }
+    }
+    let mut judged = f64::NEG_INFINITY;
+    let mut gain = 1.0;
+    for level in (0..=coarsest).rev() {
+        if level < coarsest {
+            at = refine(&fit, at.from_grid(2.0), level, reference)?;
+        }
+        let sums = fit(&at, level)?;
+        if level == coarsest || reference.levels[level].1.width <= JUDGED_WIDTH {
+            judged = correlation(&sums);
+        }
+        gain = mean_ratio(&sums);
+    }
+    let plausible = judged >= MIN_CORRELATION && is_plausible(&at, reference.levels[0].1);
+    Ok(plausible.then_some(Pose { transform: at, gain, correlation: judged }))
+}
+
+/// Correlation below which a frame shows something else.
+const MIN_CORRELATION: f64 = 0.5;
+
+/// Zoom within ±15 %, rotation within ±10°, shift within a quarter of the width.
+fn is_plausible(transform: &Transform, size: Size) -> bool {
+    let [a, _, _, d, ..] = transform.matrix;
+    let (cx, cy) = ((f64::from(size.width) - 1.0) / 2.0, (f64::from(size.height) - 1.0) / 2.0);
+    let [x, y] = transform.apply(cx, cy);
+    let scale = a.hypot(d);
+    (scale - 1.0).abs() < 0.15
+        && d.atan2(a).abs() < 10.0_f64.to_radians()
+        && (x - cx).hypot(y - cy) < 0.25 * f64::from(size.width)
+}
+
+/// Gauss–Newton steps at one level until the corners move less than a hundredth of a cell.
+fn refine<G>(
+    fit: &impl Fn(&Transform, usize) -> Result<NormalEquations>,
+    start: Transform,
+    level: usize,
+    reference: &Pyramid<G>,
+) -> Result<Transform> {
+    const MAX_STEPS: usize = 12;
+    const SETTLED: f64 = 0.01;
+    let size = reference.levels[level].1;
+    let (width, height) = (f64::from(size.width), f64::from(size.height));
+    let mut at = start;
+    for _ in 0..MAX_STEPS {
+        let Some(step) = solve(&fit(&at, level)?) else { break };
+        let unit = 2.0 / width;
+        let centre = [(width - 1.0) / 2.0, (height - 1.0) / 2.0];
+        let moved = Transform::similarity(step[0] * unit, step[1] * unit, [step[2], step[3]], centre);
+        at = at.after(&moved);
+        if moved.corner_distance(&Transform::IDENTITY, width, height) < SETTLED {
+            break;
+        }
+    }
+    Ok(at)
+}
+
+/// The best of a lattice of shifts up to an eighth of the width, refined.
+fn search<G>(
+    fit: &impl Fn(&Transform, usize) -> Result<NormalEquations>,
+    level: usize,
+    reference: &Pyramid<G>,
+) -> Result<Transform> {
+    const STEPS: i32 = 3;
+    const TRIES: usize = 3;
+    let size = reference.levels[level].1;
+    let pitch = f64::from(size.width) / 8.0 / f64::from(STEPS);
+    let mut starts = Vec::new();
+    for dy in -STEPS..=STEPS {
+        for dx in -STEPS..=STEPS {
+            let shift = [f64::from(dx) * pitch, f64::from(dy) * pitch];
+            let start = Transform::similarity(0.0, 0.0, shift, [0.0, 0.0]);
+            starts.push((correlation(&fit(&start, level)?), start));
+        }
+    }
+    starts.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut best = (f64::NEG_INFINITY, Transform::IDENTITY);
+    for (_, start) in &starts[..TRIES] {
+        let found = refine(fit, *start, level, reference)?;
+        let fits = correlation(&fit(&found, level)?);
+        if fits > best.0 {
+            best = (fits, found);
+        }
+    }
+    Ok(best.1)
+}
+
+/// The Gauss–Newton step, or `None` where the picture has nothing to hold on to.
+fn solve(sums: &NormalEquations) -> Option<[f64; ALIGN_UNKNOWNS]> {
+    // A trace of damping keeps a direction without texture at rest.
+    const DAMPING: f64 = 1e-6;
+    if sums.count < 16.0 {
+        return None;
+    }
+    let mut matrix = sums.hessian;
+    let trace = (0..4).map(|i| matrix[i][i]).sum::<f64>();
+    if trace <= 1e-9 * sums.count {
+        return None;
+    }
+    for (i, row) in matrix.iter_mut().enumerate().take(4) {
+        row[i] += DAMPING * trace;
+    }
+    let mut right = sums.gradient.map(|value| -value);
+    cholesky(&mut matrix, &mut right).then_some(right)
+}
+
+/// Solves `matrix · x = right` in place for a symmetric positive definite matrix; false if it is not.
+fn cholesky<const N: usize>(matrix: &mut [[f64; N]; N], right: &mut [f64; N]) -> bool {
+    for i in 0..N {
+        for j in 0..=i {
+            let sum = matrix[i][j] - (0..j).map(|k| matrix[i][k] * matrix[j][k]).sum::<f64>();
+            if i == j {
+                if sum <= 1e-14 {
+                    return false;
+                }
+                matrix[i][i] = sum.sqrt();
+            } else {
+                matrix[i][j] = sum / matrix[j][j];
+            }
+        }
+    }
+    for i in 0..N {
+        right[i] = (right[i] - (0..i).map(|k| matrix[i][k] * right[k]).sum::<f64>()) / matrix[i][i];
+    }
+    for i in (0..N).rev() {
+        right[i] = (right[i] - (i + 1..N).map(|k| matrix[k][i] * right[k]).sum::<f64>()) / matrix[i][i];
+    }
+    true
+}
+
+/// Σ over the overlap of (warped, reference, warped², warped·reference, reference²).
+fn moments(sums: &NormalEquations) -> [f64; 5] {
+    let (w, ww) = (sums.hessian[4][5], sums.hessian[4][4]);
+    let (wd, d) = (sums.gradient[4], sums.gradient[5]);
+    let (r, wr) = (w - d, ww - wd);
+    [w, r, ww, wr, sums.residual - ww + 2.0 * wr]
+}
+
+/// Pearson correlation of both planes over their overlap; 0 where either is flat.
+fn correlation(sums: &NormalEquations) -> f64 {
+    let [w, r, ww, wr, rr] = moments(sums);
+    let n = sums.count.max(1.0);
+    let (cov, var_w, var_r) = (wr - w * r / n, ww - w * w / n, rr - r * r / n);
+    let flat = 1e-9 * n;
+    if var_w < flat || var_r < flat { 0.0 } else { cov / (var_w * var_r).sqrt() }
+}
+
+/// Mean of the reference over that of the frame: blur keeps means.
+fn mean_ratio(sums: &NormalEquations) -> f64 {
+    let [w, r, ..] = moments(sums);
+    if w > 1e-6 * sums.count && r > 1e-6 * sums.count { r / w } else { 1.0 }
+}
