@@ -41,6 +41,9 @@ pub trait Backend {
 
     /// Mean focus measure of each of `blocks` equal parts; negative where uncovered.
     fn blocks(&self, measure: &Self::Gray, blocks: Size) -> Result<Plane<f32>>;
+
+    /// Distances between all frames by `features` (a row per frame, a column per block) under `weights` (a row).
+    fn distance(&self, features: &Plane<f32>, weights: &Plane<f32>) -> Result<Plane<f32>>;
 }
 
 /// The CPU path, on the current rayon pool.
@@ -82,6 +85,10 @@ impl Backend for CpuBackend {
     fn blocks(&self, measure: &Self::Gray, blocks: Size) -> Result<Plane<f32>> {
         Ok(cpu::blocks::blocks(measure, blocks))
     }
+
+    fn distance(&self, features: &Plane<f32>, weights: &Plane<f32>) -> Result<Plane<f32>> {
+        Ok(cpu::distance::distance(features, weights))
+    }
 }
 
 /// The GPU path.
@@ -95,6 +102,7 @@ pub struct GpuBackend<'a> {
     warp: gpu::warp::Warp,
     align: gpu::align::Align,
     blocks: gpu::blocks::Blocks,
+    distance: gpu::distance::Distance,
 }
 
 impl<'a> GpuBackend<'a> {
@@ -110,6 +118,7 @@ impl<'a> GpuBackend<'a> {
             warp: gpu::warp::Warp::new(gpu),
             align: gpu::align::Align::new(gpu),
             blocks: gpu::blocks::Blocks::new(gpu),
+            distance: gpu::distance::Distance::new(gpu),
         }
     }
 }
@@ -159,5 +168,13 @@ impl Backend for GpuBackend<'_> {
     fn blocks(&self, measure: &Self::Gray, blocks: Size) -> Result<Plane<f32>> {
         let means = self.recorder.record(|encoder| self.blocks.encode(self.gpu, encoder, measure, blocks));
         self.recorder.download(&means)
+    }
+
+    fn distance(&self, features: &Plane<f32>, weights: &Plane<f32>) -> Result<Plane<f32>> {
+        let distances = self.recorder.record(|encoder| {
+            let (features, weights) = (self.gpu.upload(encoder, features), self.gpu.upload(encoder, weights));
+            self.distance.encode(self.gpu, encoder, &features, &weights)
+        });
+        self.recorder.download(&distances)
     }
 }

@@ -3,8 +3,13 @@
 pub mod backend;
 pub mod cpu;
 pub mod error;
+pub mod files;
 pub mod frame;
 pub mod gpu;
+pub mod image_io;
+pub mod order;
 pub mod params;
 pub mod pipeline;
+pub mod plan;
+pub mod simulate;
 pub mod transform;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `nearfar` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nearfar::cli::main().into()
+}

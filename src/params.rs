@@ -37,3 +37,6 @@ pub const OUTSIDE: f32 = -1.0;
 pub const ALIGN_UNKNOWNS: usize = 6;
 /// Sums of one alignment step: upper triangle of JᵀJ row by row, Jᵀr, Σ r², pixel count.
 pub const ALIGN_SUMS: usize = ALIGN_UNKNOWNS * (ALIGN_UNKNOWNS + 1) / 2 + ALIGN_UNKNOWNS + 2;
+
+/// Features at or below this are missing: their frame does not cover the block.
+pub const MISSING: f32 = -1.0e29;

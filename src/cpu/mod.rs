@@ -5,6 +5,7 @@
 
 pub mod align;
 pub mod blocks;
+pub mod distance;
 pub mod reduce;
 pub mod sharpness;
 pub mod warp;

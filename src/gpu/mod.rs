@@ -7,6 +7,7 @@
 pub mod align;
 pub mod blocks;
 mod device;
+pub mod distance;
 mod image;
 pub mod reduce;
 pub mod sharpness;

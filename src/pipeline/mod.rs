@@ -1,3 +1,9 @@
 //! Streams frames through a backend with bounded memory.
 
+pub mod depth;
+pub mod map;
+mod outputs;
 pub mod register;
+mod request;
+mod scratch;
+pub mod stream;

@@ -1,0 +1,92 @@
+//! stdout is data, stderr is talk.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::error::{Error, Result};
+
+/// Where words, progress and results go.
+pub struct Talk {
+    json: bool,
+    quiet: bool,
+    bar: ProgressBar,
+}
+
+impl Talk {
+    pub fn new(json: bool, quiet: bool, verbose: u8) -> Self {
+        let level = match verbose {
+            0 => "warn",
+            1 => "info",
+            2 => "debug",
+            _ => "trace",
+        };
+        let filter = tracing_subscriber::EnvFilter::try_from_env("NEARFAR_LOG")
+            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("nearfar={level}")));
+        // Fails only if a subscriber is set already, which tests in one process do.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .without_time()
+            .try_init();
+        let hidden = quiet || !std::io::stderr().is_terminal();
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = ProgressStyle::with_template("{msg:>10} {bar:32} {pos}/{len}  {per_sec:>9}  {eta} left");
+        bar.set_style(style.expect("the template is a constant that is tested"));
+        Self { json, quiet, bar }
+    }
+
+    /// Shows how far a stage is.
+    pub fn progress(&self, stage: &'static str, done: usize, total: usize) {
+        if self.bar.message() != stage {
+            self.bar.reset();
+            self.bar.set_message(stage);
+        }
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+    }
+
+    /// A sentence for people, on stderr.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("{text}"));
+        }
+    }
+
+    /// Something that people should know of, on stderr even when quiet.
+    pub fn warn(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("warning: {text}"));
+    }
+
+    /// The error that ends the command.
+    pub fn error(&self, error: &Error) {
+        self.bar.finish_and_clear();
+        eprintln!("error: {error}");
+    }
+
+    /// The result: `value` as JSON under --json, else `text`, on stdout.
+    pub fn result<T: serde::Serialize>(&self, value: &T, text: &str) -> Result<()> {
+        self.bar.finish_and_clear();
+        let stdout = Path::new("stdout");
+        let mut out = std::io::stdout().lock();
+        if self.json {
+            let json = serde_json::to_string(value).map_err(std::io::Error::from).map_err(Error::io(stdout, "writing"))?;
+            writeln!(out, "{json}").map_err(Error::io(stdout, "writing"))
+        } else if self.quiet {
+            Ok(())
+        } else {
+            writeln!(out, "{text}").map_err(Error::io(stdout, "writing"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn progress_template_is_valid() {
+        super::Talk::new(false, true, 0).progress("decode", 1, 2);
+    }
+}

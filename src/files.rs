@@ -1,0 +1,152 @@
+//! `map.json` and `plan.json`: what they hold, and how a map folder is read back.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::image_io;
+use crate::plan::Step;
+
+/// Version of both formats.
+const VERSION: u32 = 1;
+
+/// `map.json`. File names are relative to its folder where they can be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MapFile {
+    /// Format version, 1.
+    pub version: u32,
+    /// The frame whose geometry the planes have.
+    pub reference: String,
+    /// Width of the reference in pixels.
+    pub width: u32,
+    /// Height of the reference in pixels.
+    pub height: u32,
+    /// Side in pixels of the cells that `depth.tif` and the other planes have as pixels.
+    pub cell: u32,
+    /// Frames near → far.
+    pub order: Vec<String>,
+    /// Levels of focus near → far, each with its frames, sharpest first.
+    pub clusters: Vec<Vec<String>>,
+    /// Frames that were not used.
+    pub left_out: Vec<LeftOutFile>,
+    /// Nearest frame.
+    pub near: String,
+    /// Farthest frame.
+    pub far: String,
+    /// Whether which end is the near one was guessed from the picture.
+    pub near_guessed: bool,
+    /// For each frame of the order the 2×3 pixel matrix, reference → frame.
+    pub transforms: BTreeMap<String, [[f64; 3]; 2]>,
+    /// What computed it: "cpu" or an adapter's name.
+    pub device: String,
+    /// Wall time of the stages in milliseconds.
+    pub timings_ms: BTreeMap<String, f64>,
+}
+
+/// A frame that was not used.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LeftOutFile {
+    /// The frame.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// `plan.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlanFile {
+    /// Format version, 1.
+    pub version: u32,
+    /// The frame whose geometry the spots have.
+    pub reference: String,
+    /// Side of the autofocus spot as a fraction of the width.
+    pub af_size: f64,
+    /// Near first.
+    pub steps: Vec<StepFile>,
+}
+
+/// One step of `plan.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StepFile {
+    /// Number of the step, from 0.
+    pub index: usize,
+    /// Depth asked for, in levels.
+    pub target_depth: f64,
+    /// Depth expected inside the spot, in levels.
+    pub depth: f64,
+    /// Centre of the spot, fraction of the width.
+    pub x: f64,
+    /// Centre of the spot, fraction of the height.
+    pub y: f64,
+    /// Mean texture in the spot, 0…1.
+    pub texture: f64,
+    /// How far gravity pulled it, fraction of the width.
+    pub moved: f64,
+    /// Why the autofocus may miss.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub warning: Option<String>,
+}
+
+impl PlanFile {
+    /// The file of planned `steps`.
+    pub fn new(reference: &str, af_size: f64, steps: &[Step]) -> Self {
+        let steps = steps.iter().enumerate().map(|(index, step)| StepFile {
+            index,
+            target_depth: step.target_depth,
+            depth: step.depth,
+            x: step.x,
+            y: step.y,
+            texture: step.texture,
+            moved: step.moved,
+            warning: step.warning.clone(),
+        });
+        Self { version: VERSION, reference: reference.to_owned(), af_size, steps: steps.collect() }
+    }
+}
+
+impl MapFile {
+    /// The format's version, for those who fill one in.
+    pub const VERSION: u32 = VERSION;
+
+    /// Reads `folder`/map.json.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Picture`] naming the file and what to do.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("map.json");
+        let text = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => {
+                Error::Usage(format!("{}: no map here; make one with `nearfar map FRAMES… -o {0}`", folder.display()))
+            }
+            _ => Error::io(&path, "reading")(source),
+        })?;
+        let map: Self = serde_json::from_str(&text)
+            .map_err(|error| Error::picture(&path, format!("is damaged ({error}); map the frames again")))?;
+        if map.version != VERSION {
+            let reason = format!("has version {}, this nearfar reads version {VERSION}; map again", map.version);
+            return Err(Error::picture(&path, reason));
+        }
+        Ok(map)
+    }
+}
+
+/// Writes `value` as indented JSON, atomically.
+///
+/// # Errors
+/// [`Error::Io`] naming `path`.
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    image_io::write_atomically(path, |file| {
+        serde_json::to_writer_pretty(&mut *file, value)?;
+        writeln!(file)
+    })
+}
+
+/// How `folder`'s files name `path`: relative to the folder where the system can tell, else absolute.
+pub fn name_from(folder: &Path, path: &Path) -> String {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let relative: PathBuf = pathdiff::diff_paths(real(path), real(folder)).unwrap_or_else(|| path.to_owned());
+    relative.to_string_lossy().into_owned()
+}

@@ -1,0 +1,23 @@
+//! Pictures in and out: the only place that knows a codec.
+//!
+//! [`probe`] reads a header and refuses what nearfar cannot use before anything is allocated; [`decode`] turns the
+//! file into an upright [`Frame`](crate::frame::Frame). Formats are told by content, never by extension. Every error
+//! names the file, what is wrong with it and the remedy.
+
+mod cells;
+mod decode;
+mod encode;
+mod jpeg;
+mod metadata;
+mod orientation;
+mod png;
+mod probe;
+mod rows;
+mod tiff;
+
+pub use decode::decode;
+pub use encode::{
+    write_atomically, write_jpeg, write_png_gray16, write_png_rgb8, write_png_rgb16, write_tiff_f32,
+};
+pub use orientation::Orientation;
+pub use probe::{Format, Header, Limits, probe};

@@ -1,0 +1,101 @@
+//! PNG of any kind: 1 to 16 bits, grey, colour or palette, with or without alpha, interlaced or not.
+
+use std::io::{BufRead, Seek};
+
+use ::png::{ColorType, Decoder, DecodingError, Reader, Transformations};
+
+use super::probe::Reason;
+use super::rows::Rows;
+use super::{Format, Header, Limits, metadata};
+use crate::frame::{Frame, Size};
+
+/// Most bytes the decoder may allocate by itself: rows, profile, EXIF. Our planes are not among them.
+const DECODER_BYTES: usize = 64 << 20;
+
+/// Reads the header of a PNG file.
+pub(super) fn header(file: impl BufRead + Seek, limits: &Limits) -> Result<Header, Reason> {
+    let mut decoder = decoder(file);
+    let info = decoder.read_header_info().map_err(reason)?;
+    // Before anything that depends on the size is allocated.
+    let stored = Size::new(info.width, info.height);
+    limits.check(stored)?;
+    let reader = decoder.read_info().map_err(reason)?;
+    let info = reader.info();
+    let orientation = info.exif_metadata.as_deref().map_or_else(Default::default, metadata::orientation);
+    Ok(Header {
+        format: Format::Png,
+        stored,
+        size: orientation.upright(stored),
+        bits: if info.bit_depth == ::png::BitDepth::Sixteen { 16 } else { 8 },
+        color: !matches!(info.color_type, ColorType::Grayscale | ColorType::GrayscaleAlpha),
+        orientation,
+        alpha: info.trns.is_some()
+            || matches!(info.color_type, ColorType::GrayscaleAlpha | ColorType::Rgba),
+        more_pictures: info.animation_control.is_some_and(|animation| animation.num_frames > 1),
+    })
+}
+
+/// Decodes a PNG file: the default image, if it is animated.
+pub(super) fn decode(
+    file: impl BufRead + Seek,
+    header: &Header,
+    color_cell: Option<u32>,
+) -> Result<Frame, Reason> {
+    let mut reader = decoder(file).read_info().map_err(reason)?;
+    let (color, depth) = reader.output_color_type();
+    let (width, height) = reader.info().size();
+    let bits = depth as u8;
+    if (Size::new(width, height), bits) != (header.stored, header.bits) {
+        return Err(format!("changed while it was read: {width}×{height} pixels of {bits} bits now"));
+    }
+    let channels = color.samples();
+    let line = width as usize * channels * usize::from(bits / 8);
+    let mut rows = Rows::new(header, color_cell);
+    if reader.info().interlaced {
+        let mut picture = vec![0; line * height as usize];
+        reader.next_frame(&mut picture).map_err(reason)?;
+        for row in picture.chunks_exact_mut(line) {
+            push(&mut rows, row, bits, channels);
+        }
+    } else {
+        let mut row = vec![0; line];
+        while reader.read_row(&mut row).map_err(reason)?.is_some() {
+            push(&mut rows, &mut row, bits, channels);
+        }
+    }
+    finish(&mut reader)?;
+    rows.finish()
+}
+
+fn decoder<R: BufRead + Seek>(file: R) -> Decoder<R> {
+    let mut decoder = Decoder::new_with_limits(file, ::png::Limits { bytes: DECODER_BYTES });
+    decoder.set_transformations(Transformations::EXPAND);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder
+}
+
+/// Passes a row on in the machine's byte order.
+fn push(rows: &mut Rows, row: &mut [u8], bits: u8, channels: usize) {
+    if bits == 16 && cfg!(target_endian = "little") {
+        row.as_chunks_mut::<2>().0.iter_mut().for_each(|sample| sample.reverse());
+    }
+    rows.push(row, channels);
+}
+
+/// Reads to the end: a file cut behind its pixels is still a file cut.
+fn finish<R: BufRead + Seek>(reader: &mut Reader<R>) -> Result<(), Reason> {
+    reader.finish().map_err(reason)
+}
+
+fn reason(error: DecodingError) -> Reason {
+    match error {
+        DecodingError::LimitsExceeded => {
+            format!("has PNG chunks of more than {} MiB; save the picture again", DECODER_BYTES >> 20)
+        }
+        DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "is a truncated PNG; copy the file again or leave it out".into()
+        }
+        error => format!("is a damaged PNG ({error}); copy the file again or leave it out"),
+    }
+}

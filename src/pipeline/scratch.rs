@@ -1,0 +1,132 @@
+//! What is kept of every frame after its only decoding: planes on the grid, in an unnamed file.
+//!
+//! Memory stays the same for any number of frames; the file lies in the output folder (not in a RAM disk) and is gone
+//! with the process, whatever ends it.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::frame::{Plane, Size};
+
+/// Planes of one frame.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Focus measure on the grid.
+    pub measure: Plane<f32>,
+    /// Luma of the registration base, 0…1.
+    pub base: Plane<f32>,
+    /// sRGB-encoded colour on the grid.
+    pub color: Plane<[u8; 3]>,
+}
+
+/// Records of equal size, one per frame.
+#[derive(Debug)]
+pub struct Scratch {
+    file: File,
+    folder: PathBuf,
+    grid: Size,
+    base: Size,
+    bytes: Vec<u8>,
+}
+
+impl Scratch {
+    /// An empty scratch file in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming `folder` if it is not writable.
+    pub fn new(folder: &Path, grid: Size, base: Size) -> Result<Self> {
+        let file = tempfile::tempfile_in(folder).map_err(Error::io(folder, "making a scratch file"))?;
+        Ok(Self { file, folder: folder.to_owned(), grid, base, bytes: Vec::new() })
+    }
+
+    /// Bytes of a record.
+    const fn record(&self) -> u64 {
+        (4 * self.grid.area() + 4 * self.base.area() + 3 * self.grid.area()) as u64
+    }
+
+    /// Keeps `record` as that of frame `index`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with what to do where the disk is full.
+    pub fn put(&mut self, index: usize, record: &Record) -> Result<()> {
+        let start = index as u64 * self.record();
+        let parts: [&[u8]; 3] = [
+            bytemuck::cast_slice(&record.measure.data),
+            bytemuck::cast_slice(&record.base.data),
+            bytemuck::cast_slice(&record.color.data),
+        ];
+        self.file
+            .seek(SeekFrom::Start(start))
+            .and_then(|_| parts.iter().try_for_each(|part| self.file.write_all(part)))
+            .map_err(Error::io(&self.folder, "writing the scratch file (it needs about 8 bytes a grid cell and frame)"))
+    }
+
+    /// Focus measure of frame `index`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read back.
+    pub fn measure(&mut self, index: usize) -> Result<Plane<f32>> {
+        let at = index as u64 * self.record();
+        self.floats(at, self.grid)
+    }
+
+    /// Luma of the registration base of frame `index`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read back.
+    pub fn base(&mut self, index: usize) -> Result<Plane<f32>> {
+        let at = index as u64 * self.record() + 4 * self.grid.area() as u64;
+        self.floats(at, self.base)
+    }
+
+    /// Colour of frame `index`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read back.
+    pub fn color(&mut self, index: usize) -> Result<Plane<[u8; 3]>> {
+        let at = index as u64 * self.record() + 4 * (self.grid.area() + self.base.area()) as u64;
+        self.read(at, 3 * self.grid.area())?;
+        Ok(Plane::new(self.grid, bytemuck::cast_slice(&self.bytes).to_vec()))
+    }
+
+    fn floats(&mut self, at: u64, size: Size) -> Result<Plane<f32>> {
+        self.read(at, 4 * size.area())?;
+        Ok(Plane::new(size, bytemuck::pod_collect_to_vec(&self.bytes)))
+    }
+
+    fn read(&mut self, at: u64, length: usize) -> Result<()> {
+        self.bytes.resize(length, 0);
+        self.file
+            .seek(SeekFrom::Start(at))
+            .and_then(|_| self.file.read_exact(&mut self.bytes))
+            .map_err(Error::io(&self.folder, "reading the scratch file"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_back_in_any_order() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (grid, base) = (Size::new(5, 3), Size::new(3, 2));
+        let mut scratch = Scratch::new(folder.path(), grid, base).expect("a scratch file");
+        let record = |n: u8| Record {
+            measure: Plane::filled(grid, f32::from(n)),
+            base: Plane::filled(base, f32::from(n) + 0.5),
+            color: Plane::filled(grid, [n, n + 1, n + 2]),
+        };
+        for index in [2, 0, 1] {
+            scratch.put(index, &record(index as u8)).expect("room on the disk");
+        }
+        for index in 0..3 {
+            let expected = record(index as u8);
+            assert_eq!(scratch.color(index).expect("a record").data, expected.color.data);
+            assert_eq!(scratch.measure(index).expect("a record").data, expected.measure.data);
+            assert_eq!(scratch.base(index).expect("a record").data, expected.base.data);
+        }
+    }
+}

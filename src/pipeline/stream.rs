@@ -1,0 +1,61 @@
+//! Decodes frames in parallel and hands them to one consumer, with a bounded number of them alive.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crossbeam_channel::bounded;
+
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::image_io::{self, Header};
+
+/// A Ctrl-C that the pipeline looks at between frames.
+pub type Interrupt = AtomicBool;
+
+/// Fails if `interrupt` was raised.
+///
+/// # Errors
+/// [`Error::Interrupted`].
+pub fn check(interrupt: &Interrupt) -> Result<()> {
+    if interrupt.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+}
+
+/// Decodes `files` on `threads` threads and calls `consume` with index and result, in the order of completion.
+///
+/// At most `threads` + 2 decoded frames are alive: one per decoder, one in the channel, one with the consumer.
+/// Colour is averaged over cells of `color_cell` pixels.
+///
+/// # Errors
+/// The first error of `consume`, or [`Error::Interrupted`]; then no further frame is decoded.
+pub fn stream(
+    files: &[(&Path, &Header)],
+    color_cell: Option<u32>,
+    threads: usize,
+    interrupt: &Interrupt,
+    mut consume: impl FnMut(usize, Result<Frame>) -> Result<()>,
+) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = bounded(1);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, files.len().max(1)) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((path, header)) = files.get(index) else { break };
+                    let frame = image_io::decode(path, header, color_cell);
+                    // The consumer is gone after an error: stop.
+                    if sender.send((index, frame)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for (index, frame) in receiver {
+            check(interrupt)?;
+            consume(index, frame)?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,329 @@
+//! Gravity planning: which spots of the picture the camera shall autofocus on. Pure functions, CPU only.
+//!
+//! The range of depth is divided evenly; every target is pulled to the autofocus spot that holds most confident
+//! pixels at its depth, has texture for the autofocus to lock on, and lies closest to the target on average.
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::frame::{Plane, Size};
+
+/// Steps of a plan at most.
+pub const MAX_STEPS: usize = 999;
+
+/// What a plan is made from: planes of one size.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// Depth in levels, 0 nearest; NaN where no frame covers the pixel.
+    pub depth: Plane<f32>,
+    /// 0 guessed … 1 certain.
+    pub confidence: Plane<f32>,
+    /// Local contrast of the all-in-focus picture, 0 plain … 1 strong.
+    pub texture: Plane<f32>,
+}
+
+/// How to plan.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanOptions {
+    /// Number of focus steps, 2 … [`MAX_STEPS`].
+    pub steps: usize,
+    /// Side of the square autofocus spot as a fraction of the width, 0.002 … 0.5. Default: 0.03.
+    pub af_size: f64,
+    /// Pull targets toward texture at their depth. Default: true; without, the pixel nearest in depth is taken.
+    pub gravity: bool,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self { steps: 9, af_size: 0.03, gravity: true }
+    }
+}
+
+/// One planned photo.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Depth asked for, in levels.
+    pub target_depth: f64,
+    /// Depth expected inside the spot: confidence-weighted mean, in levels.
+    pub depth: f64,
+    /// Centre of the spot as a fraction of the width.
+    pub x: f64,
+    /// Centre of the spot as a fraction of the height.
+    pub y: f64,
+    /// Mean texture inside the spot, 0…1.
+    pub texture: f64,
+    /// How far gravity pulled the spot from the pixel nearest in depth, as a fraction of the width.
+    pub moved: f64,
+    /// Why the autofocus may miss here.
+    pub warning: Option<String>,
+}
+
+/// Texture from which an autofocus locks surely; below, a spot counts in proportion.
+const LOCKS: f32 = 0.25;
+/// Texture below which a spot is said to be plain.
+const PLAIN: f64 = 0.06;
+/// Samples across the picture: spots hold hundreds of them, more would change nothing.
+const SAMPLES: u32 = 800;
+
+/// Plans `options.steps` photos evenly over `near`…`far` (levels), near first.
+///
+/// # Errors
+/// [`Error::Usage`] for a number of steps or a spot size out of range, or an empty range of depth;
+/// [`Error::Stack`] for a map without a single known pixel.
+pub fn plan(scene: &Scene, near: f64, far: f64, options: &PlanOptions) -> Result<Vec<Step>> {
+    validate(scene, near, far, options)?;
+    let spots = Spots::new(scene, options.af_size);
+    let step = (far - near) / (options.steps - 1) as f64;
+    (0..options.steps)
+        .into_par_iter()
+        .map(|index| {
+            let target = if index + 1 == options.steps { far } else { near + step * index as f64 };
+            let nearest = spots.nearest(target as f32).ok_or_else(|| {
+                Error::Stack("the depth map has no known pixel: map the frames again".to_owned())
+            })?;
+            let chosen = if options.gravity { spots.best(target as f32, step as f32) } else { nearest };
+            Ok(spots.describe(chosen, nearest, target, step))
+        })
+        .collect()
+}
+
+fn validate(scene: &Scene, near: f64, far: f64, options: &PlanOptions) -> Result<()> {
+    let usage = |text: String| Err(Error::Usage(text));
+    if !(2..=MAX_STEPS).contains(&options.steps) {
+        return usage(format!("-n {}: a plan has 2 to {MAX_STEPS} steps", options.steps));
+    }
+    if !(0.002..=0.5).contains(&options.af_size) {
+        return usage(format!("--af-size {}: a fraction of the width from 0.002 to 0.5", options.af_size));
+    }
+    if !(far > near) {
+        return usage(format!("near and far are one depth ({near}): choose anchors at two distances"));
+    }
+    for size in [scene.confidence.size, scene.texture.size] {
+        if size != scene.depth.size {
+            return usage(format!(
+                "the planes of the map differ in size ({} and {size}): map again",
+                scene.depth.size
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The picture sampled on a lattice, and the spots on it.
+struct Spots {
+    lattice: Size,
+    depth: Vec<f32>,
+    confidence: Vec<f32>,
+    texture: Vec<f32>,
+    /// Samples from a spot's centre to its edge.
+    radius: i64,
+}
+
+impl Spots {
+    fn new(scene: &Scene, af_size: f64) -> Self {
+        let stride = scene.depth.size.width.div_ceil(SAMPLES);
+        let lattice = scene.depth.size.grid(stride);
+        let sample = |plane: &Plane<f32>| {
+            let middle = i64::from(stride / 2);
+            let mut out = Vec::with_capacity(lattice.area());
+            for y in 0..i64::from(lattice.height) {
+                for x in 0..i64::from(lattice.width) {
+                    out.push(plane.clamped(x * i64::from(stride) + middle, y * i64::from(stride) + middle));
+                }
+            }
+            out
+        };
+        let half = af_size * f64::from(lattice.width) / 2.0;
+        let largest = (i64::from(lattice.width.min(lattice.height)) - 1) / 2;
+        let radius = (half.round() as i64).clamp(0, largest);
+        let (depth, confidence, texture) =
+            (sample(&scene.depth), sample(&scene.confidence), sample(&scene.texture));
+        Self { lattice, depth, confidence, texture, radius }
+    }
+
+    /// Sample of known depth nearest to `target`; among equals the most confident one.
+    fn nearest(&self, target: f32) -> Option<usize> {
+        let known = (0..self.depth.len()).filter(|&at| self.depth[at].is_finite());
+        known.min_by(|&a, &b| {
+            let miss = |at: usize| (self.depth[at] - target).abs();
+            miss(a).total_cmp(&miss(b)).then(self.confidence[b].total_cmp(&self.confidence[a]))
+        })
+    }
+
+    /// Centre of the best spot for `target`; spots lie wholly inside the frame.
+    fn best(&self, target: f32, step: f32) -> usize {
+        let width = self.lattice.width as usize;
+        let terms = self.depth.iter().zip(&self.confidence).zip(&self.texture);
+        let terms: Vec<[f32; 4]> = terms
+            .map(|((&depth, &confidence), &texture)| {
+                if depth.is_nan() {
+                    return [0.0, 1.0, 0.0, 0.0];
+                }
+                let miss = ((depth - target) / step).clamp(-1.0, 1.0);
+                let here = if miss.abs() <= 0.5 { confidence } else { 0.0 };
+                [here, confidence * miss.abs() + (1.0 - confidence), texture, confidence * miss]
+            })
+            .collect();
+        let sums = Sums::new(&terms, width);
+        let radius = self.radius as usize;
+        let (columns, rows) = (radius..width - radius, radius..self.lattice.height as usize - radius);
+        let area = ((2 * radius + 1) * (2 * radius + 1)) as f32;
+        let score = |x: usize, y: usize| {
+            let [here, miss, texture, lean] = sums.around(x, y, radius).map(|sum| sum as f32 / area);
+            let closeness = (-(miss * miss / 0.08 + lean * lean / 0.02)).exp();
+            // Rounded, so that devices whose maps differ in the last bits plan alike.
+            ((here * (texture / LOCKS).min(1.0) * closeness + 1e-3 * (1.0 - miss)) * 1e4).round()
+        };
+        let centre = (width / 2, self.lattice.height as usize / 2);
+        let mut best = (f32::NEG_INFINITY, centre.1 * width + centre.0);
+        for y in rows {
+            for x in columns.clone() {
+                let value = score(x, y);
+                if value > best.0 {
+                    best = (value, y * width + x);
+                }
+            }
+        }
+        best.1
+    }
+
+    fn describe(&self, chosen: usize, nearest: usize, target: f64, step: f64) -> Step {
+        let width = self.lattice.width as usize;
+        let position = |at: usize| ((at % width) as f64 + 0.5, (at / width) as f64 + 0.5);
+        let ((x, y), (nx, ny)) = (position(chosen), position(nearest));
+        let (mut weight, mut depth, mut texture, mut here, mut count) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        for at in self.inside(chosen) {
+            count += 1.0;
+            texture += f64::from(self.texture[at]);
+            if self.depth[at].is_finite() {
+                let confidence = f64::from(self.confidence[at]) + 1e-6;
+                weight += confidence;
+                depth += confidence * f64::from(self.depth[at]);
+                if (f64::from(self.depth[at]) - target).abs() <= step / 2.0 {
+                    here += f64::from(self.confidence[at]);
+                }
+            }
+        }
+        let (texture, here) = (texture / count, here / count);
+        let depth = if weight > 0.0 { depth / weight } else { target };
+        let warning = if (depth - target).abs() > step / 2.0 || here < 0.1 {
+            Some("nothing certain lies within half a step of this depth: the spot is a guess".to_owned())
+        } else if texture < PLAIN {
+            Some("hardly any texture at this depth: the autofocus may not lock".to_owned())
+        } else {
+            None
+        };
+        Step {
+            target_depth: target,
+            depth,
+            x: x / width as f64,
+            y: y / f64::from(self.lattice.height),
+            texture,
+            moved: (x - nx).hypot(y - ny) / width as f64,
+            warning,
+        }
+    }
+
+    /// Samples of the spot around `centre`, cut at the frame.
+    fn inside(&self, centre: usize) -> impl Iterator<Item = usize> {
+        let (width, height) = (i64::from(self.lattice.width), i64::from(self.lattice.height));
+        let (cx, cy, radius) = (centre as i64 % width, centre as i64 / width, self.radius);
+        let columns = (cx - radius).max(0)..=(cx + radius).min(width - 1);
+        let rows = (cy - radius).max(0)..=(cy + radius).min(height - 1);
+        rows.flat_map(move |y| columns.clone().map(move |x| (y * width + x) as usize))
+    }
+}
+
+/// Summed-area table (Crow 1984) of four terms.
+struct Sums {
+    table: Vec<[f64; 4]>,
+    stride: usize,
+}
+
+impl Sums {
+    fn new(terms: &[[f32; 4]], width: usize) -> Self {
+        let stride = width + 1;
+        let mut table = vec![[0.0; 4]; stride * (terms.len() / width + 1)];
+        for (y, row) in terms.chunks_exact(width).enumerate() {
+            let mut left = [0.0; 4];
+            for (x, term) in row.iter().enumerate() {
+                for k in 0..4 {
+                    left[k] += f64::from(term[k]);
+                    table[(y + 1) * stride + x + 1][k] = table[y * stride + x + 1][k] + left[k];
+                }
+            }
+        }
+        Self { table, stride }
+    }
+
+    /// Sums over the square of `radius` around (`x`, `y`), which must lie inside.
+    fn around(&self, x: usize, y: usize, radius: usize) -> [f64; 4] {
+        let at = |x: usize, y: usize| &self.table[y * self.stride + x];
+        let (a, b) = (at(x - radius, y - radius), at(x + radius + 1, y - radius));
+        let (c, d) = (at(x - radius, y + radius + 1), at(x + radius + 1, y + radius + 1));
+        std::array::from_fn(|k| d[k] - b[k] - c[k] + a[k])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Depth rises to the right from 0 to 10; the upper half is plain and uncertain.
+    fn slope() -> Scene {
+        let size = Size::new(200, 100);
+        let each = |f: fn(u32, u32) -> f32| {
+            Plane::new(size, (0..100).flat_map(|y| (0..200).map(move |x| f(x, y))).collect())
+        };
+        Scene {
+            depth: each(|x, _| x as f32 / 19.9),
+            confidence: each(|_, y| if y < 50 { 0.05 } else { 0.9 }),
+            texture: each(|_, y| if y < 50 { 0.01 } else { 0.6 }),
+        }
+    }
+
+    #[test]
+    fn targets_divide_the_range_evenly_and_spots_are_textured() {
+        let steps =
+            plan(&slope(), 1.0, 9.0, &PlanOptions { steps: 5, ..Default::default() }).expect("a plan");
+        let targets: Vec<f64> = steps.iter().map(|step| step.target_depth).collect();
+        assert_eq!(targets, [1.0, 3.0, 5.0, 7.0, 9.0]);
+        for step in &steps {
+            assert!((step.depth - step.target_depth).abs() < 0.1, "{step:?}");
+            assert!(step.y > 0.5 && step.texture > 0.5, "pulled to the textured half: {step:?}");
+            assert!((0.014..=0.986).contains(&step.x) && step.y < 0.99, "inside the frame: {step:?}");
+            assert_eq!(step.warning, None);
+        }
+    }
+
+    #[test]
+    fn a_depth_that_nothing_has_is_kept_with_a_warning() {
+        let mut scene = slope();
+        for depth in &mut scene.depth.data {
+            *depth = if *depth < 5.0 { 0.0 } else { 10.0 };
+        }
+        let steps = plan(&scene, 0.0, 10.0, &PlanOptions { steps: 5, ..Default::default() }).expect("a plan");
+        let warned: Vec<bool> = steps.iter().map(|step| step.warning.is_some()).collect();
+        assert_eq!(warned, [false, true, true, true, false]);
+    }
+
+    #[test]
+    fn without_gravity_the_nearest_pixel_is_taken() {
+        let scene = slope();
+        let options = PlanOptions { steps: 3, gravity: false, ..Default::default() };
+        for step in plan(&scene, 0.0, 10.0, &options).expect("a plan") {
+            assert_eq!(step.moved, 0.0);
+        }
+    }
+
+    #[test]
+    fn steps_spot_size_and_range_are_checked() {
+        let scene = slope();
+        for steps in [0, 1, 1000] {
+            assert!(plan(&scene, 0.0, 10.0, &PlanOptions { steps, ..Default::default() }).is_err());
+        }
+        let wide = PlanOptions { af_size: 0.9, ..Default::default() };
+        assert!(plan(&scene, 0.0, 10.0, &wide).is_err());
+        assert!(plan(&scene, 3.0, 3.0, &PlanOptions::default()).is_err());
+    }
+}
