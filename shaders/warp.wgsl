@@ -11,6 +11,8 @@ struct Params {
     yx: f32,
     yy: f32,
     y0: f32,
+    // 1: the nearest edge pixel stands outside the frame; 0: OUTSIDE.
+    replicate: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,7 +31,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     );
     let last = vec2<f32>(textureDimensions(plane)) - 1.0;
     var value = OUTSIDE;
-    if all(source >= vec2<f32>(-0.5)) && all(source <= last + 0.5) {
+    let covered = all(source >= vec2<f32>(-0.5)) && all(source <= last + 0.5);
+    if covered || params.replicate == 1u {
         let inside = clamp(source, vec2<f32>(0.0), last);
         let corner = floor(inside);
         let part = inside - corner;

@@ -7,10 +7,10 @@ pub const BINOMIAL_LAPLACIAN: [i32; 7] = [1, 2, -1, -4, -1, 2, 1];
 /// What the integer kernels multiply the Laplacian of smoothed luma by: 16 across × 16 down.
 pub const LAPLACIAN_UNIT: f32 = 256.0;
 
-/// Side of the cells in which a picture of `width`×`height` pixels is mapped: 1, 2, 4 or 8.
+/// Side of the cells in which a picture of `width`×`height` pixels is mapped: 1, 2 or 4.
 ///
-/// The smallest that brings the grid to 4 megapixels and 8192 cells a side: depth needs no more, and every
-/// compute device can hold such planes.
+/// The smallest that brings the grid to 4 megapixels and 8192 cells a side, if one does: depth needs no more, and every
+/// compute device holds such planes.
 pub fn cell_for(width: u32, height: u32) -> u32 {
     const MAX_CELLS: usize = 4_000_000;
     const MAX_SIDE: u32 = 8192;
@@ -18,15 +18,15 @@ pub fn cell_for(width: u32, height: u32) -> u32 {
         let grid = crate::frame::Size::new(width, height).grid(cell);
         grid.area() <= MAX_CELLS && grid.width <= MAX_SIDE && grid.height <= MAX_SIDE
     };
-    [1, 2, 4].into_iter().find(|&cell| fits(cell)).unwrap_or(8)
+    [1, 2].into_iter().find(|&cell| fits(cell)).unwrap_or(4)
 }
 
-/// Radius in cells of the window over which the variance of the Laplacian is taken: 9 px across, 12 on coarse grids.
+/// Radius in cells of the window over which the variance of the Laplacian is taken: 3 to 6 px across. Small, since
+/// what is near a pixel is gathered again later, evenly weighed.
 pub const fn window_radius(cell: u32) -> u32 {
     match cell {
-        1 => 4,
-        2 => 2,
-        _ => 1,
+        1 | 2 => 1,
+        _ => 0,
     }
 }
 
@@ -40,3 +40,70 @@ pub const ALIGN_SUMS: usize = ALIGN_UNKNOWNS * (ALIGN_UNKNOWNS + 1) / 2 + ALIGN_
 
 /// Features at or below this are missing: their frame does not cover the block.
 pub const MISSING: f32 = -1.0e29;
+
+/// Neighbourhood over which normalised energies are added up before the peak is looked for: a box of 13 cells after a
+/// box of 7, in one pass, as weights from the centre outwards (sum over both sides 1).
+pub const AGGREGATE: [f32; AGGREGATE_RADIUS + 1] = {
+    // A trapezoid: 7 of 91 where both boxes overlap fully, falling by 1 of 91 a cell from distance 3 on.
+    let mut weights = [0.0; AGGREGATE_RADIUS + 1];
+    let mut distance = 0;
+    while distance <= AGGREGATE_RADIUS {
+        let overlap = if distance <= 3 { 7 } else { 10 - distance };
+        weights[distance] = overlap as f32 / 91.0;
+        distance += 1;
+    }
+    weights
+};
+/// Cells from the centre to the edge of [`AGGREGATE`].
+pub const AGGREGATE_RADIUS: usize = 9;
+
+/// Radius of the window in which a place's energy over all frames is taken.
+pub const VOTE_RADIUS: u32 = 3;
+/// Energy per frame below which a place's vote counts less: about √10 of 255 steps of Laplacian.
+pub const VOTE_FLOOR: f32 = 10.0 / (255.0 * 255.0 * 21.0);
+
+/// How confidence is read from the peak and from how depth varies around a cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ConfidenceRule {
+    /// Radius in cells of the window for the variance of depth.
+    pub radius: u32,
+    /// Peak over mean at which confidence starts; a flat curve has 1.
+    pub low: f32,
+    /// Peak over mean at which it is full.
+    pub high: f32,
+    /// Exponent of the peak's share.
+    pub peak_power: f32,
+    /// Whether the share is x³/(1 + x³) of the peak's excess over 1 instead of a ramp from `low` to `high`.
+    pub soft: bool,
+    /// Exponent of the smoothness 1/(1 + variance/σ²).
+    pub smooth_power: f32,
+}
+
+/// Weights for filling: strict.
+pub const FILL_RULE: ConfidenceRule =
+    ConfidenceRule { radius: 6, low: 1.6, high: 3.5, peak_power: 1.5, soft: false, smooth_power: 2.0 };
+/// Confidence as users see it.
+pub const SHOWN_RULE: ConfidenceRule =
+    ConfidenceRule { radius: 15, low: 1.0, high: 2.0, peak_power: 3.0, soft: true, smooth_power: 1.0 };
+/// Standard deviation of depth, in levels, at which trust halves.
+pub const DEPTH_SIGMA: f32 = 0.7;
+
+/// À-trous levels of the joint bilateral fill: the last reaches 2⁸ cells.
+pub const FILL_LEVELS: u32 = 9;
+/// What each coarser level counts of the one before.
+pub const FILL_DECAY: f32 = 0.4;
+/// Colour difference (of full scale) of the joint bilateral fill.
+pub const FILL_SIGMA: f32 = 8.0 / 255.0;
+/// Weight of a cell without any confidence.
+pub const FILL_FLOOR: f32 = 1e-6;
+/// How much more the farthest level counts than the nearest, as an exponent: plain places mostly are background.
+pub const FILL_FAR: f32 = 4.0;
+
+/// What stands where a warped frame does not reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// [`OUTSIDE`], so that nothing counts there.
+    Mark,
+    /// The nearest edge pixel.
+    Replicate,
+}

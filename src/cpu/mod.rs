@@ -3,10 +3,19 @@
 //! Rows run in parallel on the current rayon pool; inner loops are compiled for several instruction sets and
 //! chosen at run time. Nothing here contracts `a*b + c`: results must equal the shaders'.
 
+pub mod accumulate;
+pub mod aggregate;
 pub mod align;
+pub mod bilateral;
+pub mod blend;
 pub mod blocks;
+pub mod confidence;
 pub mod distance;
+pub mod guide;
+pub mod offset;
+pub mod peak;
 pub mod reduce;
 pub mod sharpness;
+pub mod vote;
 pub mod warp;
 pub mod window;

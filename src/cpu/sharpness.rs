@@ -21,7 +21,7 @@ pub struct Moments {
     pub luma: Plane<f32>,
 }
 
-/// Moments of `luma` over cells of `cell`×`cell` pixels (1, 2, 4 or 8); partial cells average what is there.
+/// Moments of `luma` over cells of `cell`×`cell` pixels (1, 2 or 4); partial cells average what is there.
 pub fn sharpness(luma: &Luma, cell: u32) -> Moments {
     match luma {
         Luma::U8(plane) => moments(plane, cell, f32::from(u8::MAX)),
@@ -110,15 +110,31 @@ impl Columns {
     }
 
     /// Averages groups of `cell` columns.
-    fn reduce(&self, cell: usize, rows: f32, full_scale: f32, [laplacian, energy, luma]: [&mut [f32]; 3]) {
-        let unit = 1.0 / (full_scale * LAPLACIAN_UNIT);
-        for (x, out) in laplacian.iter_mut().enumerate() {
-            let columns = x * cell..((x + 1) * cell).min(self.luma.len());
-            let per_pixel = 1.0 / (columns.len() as f32 * rows);
-            *out = self.laplacian[columns.clone()].iter().sum::<i32>() as f32 * unit * per_pixel;
-            energy[x] = self.energy[columns.clone()].iter().sum::<f32>() * unit * unit * per_pixel;
-            luma[x] = self.luma[columns].iter().sum::<i32>() as f32 / full_scale * per_pixel;
+    fn reduce(&self, cell: usize, rows: f32, full_scale: f32, out: [&mut [f32]; 3]) {
+        let scale = Scale { rows, full_scale, unit: 1.0 / (full_scale * LAPLACIAN_UNIT) };
+        match cell {
+            1 => reduce_by::<1>(self, &scale, out),
+            2 => reduce_by::<2>(self, &scale, out),
+            _ => reduce_by::<4>(self, &scale, out),
         }
+    }
+}
+
+/// From sums of integers to means of luma.
+struct Scale {
+    rows: f32,
+    full_scale: f32,
+    unit: f32,
+}
+
+fn reduce_by<const CELL: usize>(columns: &Columns, scale: &Scale, [laplacian, energy, luma]: [&mut [f32]; 3]) {
+    let columns = columns.laplacian.chunks(CELL).zip(columns.energy.chunks(CELL)).zip(columns.luma.chunks(CELL));
+    let out = laplacian.iter_mut().zip(energy).zip(luma);
+    for (((laplacian, energy), luma), ((l, e), y)) in out.zip(columns) {
+        let per_pixel = 1.0 / (l.len() as f32 * scale.rows);
+        *laplacian = l.iter().sum::<i32>() as f32 * scale.unit * per_pixel;
+        *energy = e.iter().sum::<f32>() * scale.unit * scale.unit * per_pixel;
+        *luma = y.iter().sum::<i32>() as f32 / scale.full_scale * per_pixel;
     }
 }
 

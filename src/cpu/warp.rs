@@ -3,29 +3,30 @@
 use rayon::prelude::*;
 
 use crate::frame::{Plane, Size};
-use crate::params::OUTSIDE;
+use crate::params::{Edge, OUTSIDE};
 use crate::transform::Transform;
 
-/// `plane` seen from the reference: bilinear at `transform(x, y)`, times `gain`; [`OUTSIDE`] where the frame does
-/// not reach (more than half a pixel beyond its edge pixels' centres).
+/// `plane` seen from the reference: bilinear at `transform(x, y)`, times `gain`. Where the frame does not reach (more
+/// than half a pixel beyond its edge pixels' centres), `edge` says what stands: [`OUTSIDE`] or the nearest edge pixel.
 ///
 /// `size` is that of the result; `transform` maps its pixels to those of `plane`.
-pub fn warp(plane: &Plane<f32>, transform: &Transform, gain: f32, size: Size) -> Plane<f32> {
+pub fn warp(plane: &Plane<f32>, transform: &Transform, gain: f32, edge: Edge, size: Size) -> Plane<f32> {
     let m = transform.to_f32();
     let mut out = Plane::filled(size, OUTSIDE);
     out.data.par_chunks_exact_mut(size.width as usize).enumerate().for_each(|(y, out)| {
-        warp_row(plane, &m, gain, y as f32, out);
+        warp_row(plane, &m, gain, edge, y as f32, out);
     });
     out
 }
 
-fn warp_row(plane: &Plane<f32>, m: &[f32; 6], gain: f32, y: f32, out: &mut [f32]) {
+fn warp_row(plane: &Plane<f32>, m: &[f32; 6], gain: f32, edge: Edge, y: f32, out: &mut [f32]) {
     let stride = plane.size.width as usize;
     let (last_x, last_y) = (plane.size.width as f32 - 1.0, plane.size.height as f32 - 1.0);
     for (x, out) in out.iter_mut().enumerate() {
         let u = m[0] * x as f32 + m[1] * y + m[2];
         let v = m[3] * x as f32 + m[4] * y + m[5];
-        if u < -0.5 || v < -0.5 || u > last_x + 0.5 || v > last_y + 0.5 {
+        let outside = u < -0.5 || v < -0.5 || u > last_x + 0.5 || v > last_y + 0.5;
+        if outside && edge == Edge::Mark {
             continue;
         }
         let (u, v) = (u.clamp(0.0, last_x), v.clamp(0.0, last_y));

@@ -3,6 +3,7 @@
 use super::stage::{Bind, Kernel, dims};
 use super::{Gpu, Image};
 use crate::frame::Size;
+use crate::params::Edge;
 use crate::transform::Transform;
 
 /// Mirrors `Params` of `warp.wgsl`.
@@ -13,7 +14,7 @@ pub(super) struct Params {
     pub(super) gain: f32,
     /// `xx` to `y0`.
     pub(super) xx: [f32; 6],
-    pub(super) pad: [u32; 1],
+    pub(super) replicate: u32,
 }
 
 /// The stage.
@@ -27,7 +28,7 @@ impl Warp {
         Self { kernel: Kernel::new(gpu, "warp", "main", include_str!("../../shaders/warp.wgsl")) }
     }
 
-    /// Records `plane` seen from the reference: bilinear, times `gain`, negative outside the frame.
+    /// Records `plane` seen from the reference: bilinear, times `gain`; `edge` says what stands outside the frame.
     pub fn encode(
         &self,
         gpu: &Gpu,
@@ -35,10 +36,11 @@ impl Warp {
         plane: &Image,
         transform: &Transform,
         gain: f32,
+        edge: Edge,
         size: Size,
     ) -> Image {
         let warped = gpu.gray(size);
-        let params = Params { size: dims(size), gain, xx: transform.to_f32(), pad: [0] };
+        let params = Params { size: dims(size), gain, xx: transform.to_f32(), replicate: u32::from(edge == Edge::Replicate) };
         let bindings = [Bind::Image(plane), Bind::Image(&warped)];
         self.kernel.encode(gpu, encoder, &params, &bindings, dims(size));
         warped

@@ -86,9 +86,9 @@ fn foliage(frame: Frame, dice: &mut Dice) -> Option<Layer> {
         // Sky between the leaves: round gaps of all sizes, in clusters.
         let (distance, gap, _) = nearest_cell(seed, s.x / cell, s.y / cell);
         let size = 0.32 * cell_random(seed ^ 1, gap[0], gap[1])[0];
-        let open = smoothstep(0.50, 0.80, glow.at(s.at) + 0.12 * (1.0 - s.y / (HORIZON * frame.h)));
-        let sun = open * smoothstep(size, 0.55 * size, distance + 0.25 * (leaves.at(s.at) - 0.5));
-        (blend(color, [0.72, 0.74, 0.36], 0.75 * sun + 0.12 * open), 1.0)
+        let open = smoothstep(0.45, 0.55, glow.at(s.at) + 0.12 * (1.0 - s.y / (HORIZON * frame.h)));
+        let sun = open * smoothstep(size, size - 2.0 / cell, distance + 0.3 * (leaves.at(s.at) - 0.5));
+        (blend(color, [0.72, 0.74, 0.36], 0.6 * sun + 0.06 * open), 1.0)
     })
 }
 
@@ -199,8 +199,14 @@ impl Pebble {
                 );
             }
             let k = (0.98 / radius.max(0.98)) * 0.97;
-            let light = sunlight(u * k, v * k) + contrast * 1.5 * grain.slope(s.at);
-            let contact = 1.0 - 0.55 * smoothstep(0.35, 1.0, v);
+            // Worn stones are pale and evenly lit: their shading must not pass for texture.
+            let sun = if self.plain {
+                0.5 + 0.45 * sunlight(0.9 * u * k, 0.9 * v * k)
+            } else {
+                sunlight(u * k, v * k)
+            };
+            let light = sun + contrast * 1.5 * grain.slope(s.at);
+            let contact = 1.0 - if self.plain { 0.25 } else { 0.55 } * smoothstep(0.1, 1.0, v);
             (lit(color, light * contact), coverage((1.0 - radius) * ry))
         })
     }
@@ -222,9 +228,9 @@ fn mushroom(frame: Frame, depth: f32, dice: &mut Dice, pile: &mut Pile) {
         let half = stem * (1.35 - 0.6 * t + 0.35 * smoothstep(0.2, 0.0, t));
         let u = (s.x - x) / half;
         let color =
-            blend([0.30, 0.25, 0.17], [0.66, 0.60, 0.48], 0.5 + 1.1 * (fibre.at(s.at) - 0.5) + 0.3 * t);
+            blend([0.30, 0.25, 0.17], [0.66, 0.60, 0.48], 0.5 + 1.6 * (fibre.at(s.at) - 0.5) + 0.3 * t);
         // The cap shades the upper stem.
-        let light = sunlight(0.95 * u.clamp(-1.0, 1.0), 0.1) * (1.0 - 0.6 * smoothstep(0.5, 0.85, t));
+        let light = sunlight(0.95 * u.clamp(-1.0, 1.0), 0.1) * (1.0 - 0.4 * smoothstep(0.2, 0.85, t));
         let end = coverage(foot + 0.4 * stem * (1.0 - u * u).max(0.0).sqrt() - s.y);
         (lit(color, light), coverage(half - (s.x - x).abs()) * end * coverage(s.y - top))
     });
