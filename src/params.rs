@@ -107,3 +107,6 @@ pub enum Edge {
     /// The nearest edge pixel.
     Replicate,
 }
+
+/// Smallest gathered energy that is told from nothing.
+pub const TINY: f32 = 1e-12;

@@ -112,7 +112,9 @@ fn jpeg(plane: &Plane<[u8; 3]>, subsamp: Subsamp, progressive: bool) -> Vec<u8> 
     compressor.set_progressive(progressive).unwrap();
     let (width, height) = (plane.size.width as usize, plane.size.height as usize);
     let pixels = plane.data.as_flattened();
-    compressor.compress_to_vec(Image { pixels, width, pitch: 3 * width, height, format: PixelFormat::RGB }).unwrap()
+    compressor
+        .compress_to_vec(Image { pixels, width, pitch: 3 * width, height, format: PixelFormat::RGB })
+        .unwrap()
 }
 
 fn png(size: Size, color: png::ColorType, depth: png::BitDepth, bytes: &[u8], palette: &[u8]) -> Vec<u8> {
@@ -161,7 +163,8 @@ fn raw_tiff(tags: &[(u16, u32)], tiles: bool, chunks: &[Vec<u8>]) -> Vec<u8> {
     let words = |values: Vec<u32>| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
     let lengths: Vec<u32> = chunks.iter().map(|chunk| chunk.len() as u32).collect();
     let mut entries: Vec<(u16, u32, u32)> = tags.iter().map(|&(tag, value)| (tag, 1, value)).collect();
-    for (tag, values) in [(if tiles { 324 } else { 273 }, offsets), (if tiles { 325 } else { 279 }, lengths)] {
+    for (tag, values) in [(if tiles { 324 } else { 273 }, offsets), (if tiles { 325 } else { 279 }, lengths)]
+    {
         let count = values.len() as u32;
         let value = if count == 1 { values[0] } else { table(&words(values)) };
         entries.push((tag, count, value));
@@ -387,7 +390,8 @@ fn png_orientation_and_animation() {
     let mut info = png::Info::with_size(3, 2);
     info.color_type = png::ColorType::Grayscale;
     info.bit_depth = png::BitDepth::Eight;
-    info.exif_metadata = Some(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec().into());
+    info.exif_metadata =
+        Some(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec().into());
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::with_info(&mut bytes, info).unwrap();
     encoder.set_animated(2, 0).unwrap();
@@ -598,8 +602,7 @@ fn huge_png_with_a_right_checksum_is_refused_by_size() {
 #[test]
 fn tiff_whose_directory_points_to_itself() {
     let folder = Folder::new();
-    let mut bytes =
-        raw_tiff(&[(256, 5), (257, 4), (258, 8), (262, 1), (277, 1)], false, &[vec![7; 20]]);
+    let mut bytes = raw_tiff(&[(256, 5), (257, 4), (258, 8), (262, 1), (277, 1)], false, &[vec![7; 20]]);
     let start = bytes[4..8].to_vec();
     let link = bytes.len() - 4;
     bytes[link..].copy_from_slice(&start);

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::peak::Peak;
 use crate::frame::Plane;
+use crate::params::TINY;
 
 /// Depth in levels and the peak's height over the mean of all levels (1: flat), per cell.
 ///
@@ -26,9 +27,6 @@ pub fn offset(peak: &Peak, ratios: &[f32]) -> (Plane<f32>, Plane<f32>) {
         .unzip();
     (Plane::new(peak.triple.size, both.0), Plane::new(peak.triple.size, both.1))
 }
-
-/// Smallest value that is told from nothing.
-pub const TINY: f32 = 1e-12;
 
 /// How far the peak lies from the middle of the triple, in levels.
 fn between([a, m, c, _]: [f32; 4], level: f32, ratio: f32, levels: f32) -> f32 {

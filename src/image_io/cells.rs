@@ -36,6 +36,11 @@ impl Grid {
         self.stored.grid(self.cell)
     }
 
+    /// Samples in a row of a cell if each stands for `across` pixels and the cells start at the left edge.
+    fn samples_across(&self, across: u32) -> Option<u32> {
+        (self.pad_x == 0 && self.cell.is_multiple_of(across)).then(|| self.cell / across)
+    }
+
     /// Stored columns of the cells in column `index`.
     fn columns(&self, index: u32) -> Range<u32> {
         span(index, self.cell, self.pad_x, self.stored.width)
@@ -115,6 +120,8 @@ pub(super) struct Component<'a> {
     pub samples: &'a [u8],
     /// Samples from one row to the next.
     pub stride: usize,
+    /// Samples of a row that belong to the picture.
+    pub width: usize,
     /// Pixels a sample covers horizontally.
     pub across: u32,
     /// Pixels a sample covers vertically.
@@ -126,20 +133,43 @@ impl Component<'_> {
     fn means(&self, grid: &Grid, row: u32, columns: &mut [u16], means: &mut [f32]) {
         let rows = grid.rows(row);
         let rows = (rows.start / self.down) as usize..rows.end.div_ceil(self.down) as usize;
-        let columns = &mut columns[..self.stride];
+        let columns = &mut columns[..self.width];
         columns.fill(0);
-        // At most eight rows of bytes: the sums stay below 2048. Down first, since that vectorises.
+        // At most eight rows of bytes: 64 of them fit 16 bits. Down first, since that vectorises.
         for line in self.samples[rows.start * self.stride..rows.end * self.stride].chunks_exact(self.stride) {
             for (sum, &sample) in columns.iter_mut().zip(line) {
                 *sum += u16::from(sample);
             }
         }
+        let scale = 1.0 / rows.len() as f32;
+        match grid.samples_across(self.across) {
+            Some(1) => fold::<1>(columns, scale, means),
+            Some(2) => fold::<2>(columns, scale, means),
+            Some(4) => fold::<4>(columns, scale, means),
+            Some(8) => fold::<8>(columns, scale, means),
+            _ => self.fold_any(grid, columns, scale, means),
+        }
+    }
+
+    /// Means of column sums for any grid: turned ones, and samples wider than a cell.
+    fn fold_any(&self, grid: &Grid, columns: &[u16], scale: f32, means: &mut [f32]) {
         for (index, mean) in (0..).zip(means) {
             let span = grid.columns(index);
             let span = (span.start / self.across) as usize..span.end.div_ceil(self.across) as usize;
             let sum: u32 = columns[span.clone()].iter().copied().map(u32::from).sum();
-            *mean = sum as f32 / (span.len() * rows.len()) as f32;
+            *mean = sum as f32 * scale / span.len() as f32;
         }
+    }
+}
+
+/// Means of column sums where every cell is `N` samples wide, the last perhaps narrower.
+fn fold<const N: usize>(columns: &[u16], scale: f32, means: &mut [f32]) {
+    let (whole, rest) = columns.as_chunks::<N>();
+    for (mean, cell) in means.iter_mut().zip(whole) {
+        *mean = cell.iter().sum::<u16>() as f32 * (scale / N as f32);
+    }
+    if let (Some(mean), false) = (means.get_mut(whole.len()), rest.is_empty()) {
+        *mean = rest.iter().sum::<u16>() as f32 * scale / rest.len() as f32;
     }
 }
 
@@ -150,7 +180,7 @@ impl Component<'_> {
 pub(super) fn average_ycc(grid: &Grid, components: [Component<'_>; 3]) -> Plane<[u8; 3]> {
     let size = grid.size();
     let width = size.width as usize;
-    let longest = components.iter().map(|component| component.stride).max().unwrap_or(0);
+    let longest = components.iter().map(|component| component.width).max().unwrap_or(0);
     let mut columns = vec![0u16; longest];
     let mut means = vec![0f32; 3 * width];
     let mut cells = Vec::with_capacity(size.area());
@@ -199,12 +229,12 @@ mod tests {
         let size = Size::new(7, 5);
         let luma = vec![90; 35];
         let (blue, red) = (vec![140; 12], vec![100; 12]);
-        let chroma = |samples| Component { samples, stride: 4, across: 2, down: 2 };
+        let chroma = |samples| Component { samples, stride: 4, width: 4, across: 2, down: 2 };
         for cell in [2, 4, 8] {
             let cells = average_ycc(
                 &Grid::new(size, Orientation::Rotate180, cell),
                 [
-                    Component { samples: &luma, stride: 7, across: 1, down: 1 },
+                    Component { samples: &luma, stride: 7, width: 7, across: 1, down: 1 },
                     chroma(&blue),
                     chroma(&red),
                 ],

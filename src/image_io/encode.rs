@@ -68,7 +68,13 @@ fn big_endian(samples: &[u16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_be_bytes()).collect()
 }
 
-fn write_png<T>(path: &Path, plane: &Plane<T>, color: ColorType, depth: BitDepth, bytes: &[u8]) -> Result<()> {
+fn write_png<T>(
+    path: &Path,
+    plane: &Plane<T>,
+    color: ColorType,
+    depth: BitDepth,
+    bytes: &[u8],
+) -> Result<()> {
     write_atomically(path, |file| {
         let mut encoder = Encoder::new(file, plane.size.width, plane.size.height);
         encoder.set_color(color);
@@ -85,8 +91,9 @@ fn write_png<T>(path: &Path, plane: &Plane<T>, color: ColorType, depth: BitDepth
 
 /// Writes a JPEG of `quality` 1…100; from 90 on colour keeps its full resolution, below it is halved both ways.
 pub fn write_jpeg(path: &Path, plane: &Plane<[u8; 3]>, quality: u8) -> Result<()> {
-    let bytes = compress(plane, quality)
-        .map_err(|error| Error::picture(path, format!("cannot be made a JPEG ({error}); write a PNG or TIFF")))?;
+    let bytes = compress(plane, quality).map_err(|error| {
+        Error::picture(path, format!("cannot be made a JPEG ({error}); write a PNG or TIFF"))
+    })?;
     write_atomically(path, |file| file.write_all(&bytes))
 }
 

@@ -218,10 +218,12 @@ fn planes(
     let half = |samples| Component {
         samples,
         stride: chroma.width as usize,
+        width: chroma.width as usize,
         across: across as u32,
         down: down as u32,
     };
-    let color = average_ycc(grid, [Component { samples: y, stride, across: 1, down: 1 }, half(cb), half(cr)]);
+    let full = Component { samples: y, stride, width, across: 1, down: 1 };
+    let color = average_ycc(grid, [full, half(cb), half(cr)]);
 
     // The luma plane comes first: it stays where it is.
     if stride != width {

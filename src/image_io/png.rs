@@ -29,8 +29,7 @@ pub(super) fn header(file: impl BufRead + Seek, limits: &Limits) -> Result<Heade
         bits: if info.bit_depth == ::png::BitDepth::Sixteen { 16 } else { 8 },
         color: !matches!(info.color_type, ColorType::Grayscale | ColorType::GrayscaleAlpha),
         orientation,
-        alpha: info.trns.is_some()
-            || matches!(info.color_type, ColorType::GrayscaleAlpha | ColorType::Rgba),
+        alpha: info.trns.is_some() || matches!(info.color_type, ColorType::GrayscaleAlpha | ColorType::Rgba),
         more_pictures: info.animation_control.is_some_and(|animation| animation.num_frames > 1),
     })
 }

@@ -27,8 +27,8 @@ impl Rows {
         } else {
             (Samples::U8(Vec::with_capacity(area)), 0xff)
         };
-        let cells = color_cell
-            .map(|cell| Averager::new(Grid::new(header.stored, header.orientation, cell), full));
+        let cells =
+            color_cell.map(|cell| Averager::new(Grid::new(header.stored, header.orientation, cell), full));
         Self { stored: header.stored, orientation: header.orientation, luma, cells }
     }
 
@@ -74,7 +74,9 @@ fn push<T: Copy + Into<u32>>(
         2 => luma.extend(row.as_chunks::<2>().0.iter().map(|pixel| pixel[0])),
         3 => luma.extend(row.as_chunks::<3>().0.iter().map(|&[r, g, b]| narrow(rec601(r, g, b)))),
         4 => luma.extend(row.as_chunks::<4>().0.iter().map(|&[r, g, b, _]| narrow(rec601(r, g, b)))),
-        _ => luma.extend(row.chunks_exact(channels).map(|pixel| narrow(rec601(pixel[0], pixel[1], pixel[2])))),
+        _ => {
+            luma.extend(row.chunks_exact(channels).map(|pixel| narrow(rec601(pixel[0], pixel[1], pixel[2]))))
+        }
     }
     if let Some(cells) = cells {
         cells.push(row, channels);

@@ -85,7 +85,8 @@ fn check_compression(method: CompressionMethod) -> Result<(), Reason> {
         | CompressionMethod::OldDeflate
         | CompressionMethod::PackBits => Ok(()),
         CompressionMethod::ModernJPEG | CompressionMethod::JPEG => {
-            Err("is a TIFF with JPEG inside, or a raw photo; save it as TIFF with LZW or no compression".into())
+            Err("is a TIFF with JPEG inside, or a raw photo; save it as TIFF with LZW or no compression"
+                .into())
         }
         other => Err(format!("is a TIFF with {other:?} compression; save it with LZW or no compression")),
     }
@@ -102,7 +103,10 @@ pub(super) fn decode(
     let mut decoder = Decoder::new(file).map_err(reason)?;
     let layout = layout(&mut decoder)?;
     if (layout.stored, layout.bits) != (header.stored, header.bits) {
-        return Err(format!("changed while it was read: {} pixels of {} bits now", layout.stored, layout.bits));
+        return Err(format!(
+            "changed while it was read: {} pixels of {} bits now",
+            layout.stored, layout.bits
+        ));
     }
     check_extents(&mut decoder, file_length)?;
     let mut limits = DecoderLimits::default();

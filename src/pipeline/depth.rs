@@ -1,11 +1,15 @@
-//! Depth from focus over the registered levels.
+//! Depth from focus over the registered levels: votes, running peak, confidence, fill, all-in-focus picture.
+//!
+//! Every frame's planes come back from the scratch file as often as a pass needs them, one at a time, near to far.
 
 use super::map::Progress;
 use super::scratch::Scratch;
-use super::stream::Interrupt;
+use super::steps::step_ratios;
+use super::stream::{Interrupt, check};
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::frame::{Plane, Size};
+use crate::params::{Edge, FILL_RULE, SHOWN_RULE, VOTE_FLOOR};
 use crate::transform::Transform;
 
 /// A frame as depth sees it.
@@ -19,10 +23,10 @@ pub struct View {
     pub gain: f32,
 }
 
-/// What a map folder shows.
+/// What a map folder shows, on the grid of the reference.
 #[derive(Clone, Debug)]
 pub struct Maps {
-    /// Levels, 0 nearest; NaN where no frame covers.
+    /// Levels, 0 nearest. The reference covers every cell, so there are no holes.
     pub depth: Plane<f32>,
     /// 0 guessed … 1 certain.
     pub confidence: Plane<f32>,
@@ -30,6 +34,137 @@ pub struct Maps {
     pub aif: Plane<[u8; 3]>,
 }
 
-pub fn map<B: Backend>(_: &B, _: &[Vec<View>], grid: Size, _: u32, _: &mut Scratch, _: Progress<'_>, _: &Interrupt) -> Result<Maps> {
-    Ok(Maps { depth: Plane::filled(grid, 0.0), confidence: Plane::filled(grid, 0.0), aif: Plane::filled(grid, [0; 3]) })
+/// The passes over one stack.
+struct Passes<'a, B: Backend> {
+    backend: &'a B,
+    /// Frames of every level, near to far, sharpest first.
+    levels: &'a [Vec<View>],
+    grid: Size,
+    scratch: &'a mut Scratch,
+    progress: Progress<'a>,
+    interrupt: &'a Interrupt,
+    done: usize,
+}
+
+/// Passes over all levels: votes, peak, first and final all-in-focus picture.
+const PASSES: usize = 4;
+
+/// Depth, confidence and all-in-focus picture of at least two `levels` on the reference's `grid`.
+///
+/// # Errors
+/// [`crate::error::Error::Io`] from the scratch file, [`crate::error::Error::Device`],
+/// [`crate::error::Error::Interrupted`].
+pub fn map<B: Backend>(
+    backend: &B,
+    levels: &[Vec<View>],
+    grid: Size,
+    scratch: &mut Scratch,
+    progress: Progress<'_>,
+    interrupt: &Interrupt,
+) -> Result<Maps> {
+    let count = levels.len() as u32;
+    let mut passes = Passes { backend, levels, grid, scratch, progress, interrupt, done: 0 };
+    let weight = passes.votes()?;
+    let peak = passes.peak(&weight)?;
+    // A triple needs three levels: of two, the farther one stands twice.
+    let triples = levels.len().max(3);
+    let even = vec![1.0; triples];
+    let (raw, height) = backend.offset(&peak, &even);
+    let trust = backend.confidence(&raw, &raw, &height, &FILL_RULE);
+    let ratios = {
+        let (triple, place) = backend.peak_download(&peak)?;
+        step_ratios(&triple, &place, &backend.download(&trust)?, triples)
+    };
+    tracing::debug!("focus step ratios: {ratios:?}");
+    let (raw, height) = backend.offset(&peak, &ratios);
+    let guide = backend.guide(&passes.all_in_focus(&raw)?);
+    let depth = backend.bilateral(&raw, &trust, &guide, count);
+    let confidence = backend.confidence(&raw, &depth, &height, &SHOWN_RULE);
+    let aif = backend.download_rgba(&passes.all_in_focus(&depth)?)?;
+    Ok(Maps {
+        depth: backend.download(&depth)?,
+        confidence: backend.download(&confidence)?,
+        aif: to_picture(&aif),
+    })
+}
+
+impl<B: Backend> Passes<'_, B> {
+    /// The focus measure of a level in the reference's geometry and exposure: the mean of its frames.
+    fn measure(&mut self, level: usize) -> Result<B::Gray> {
+        check(self.interrupt)?;
+        self.tick();
+        let views = &self.levels[level];
+        let share = 1.0 / views.len() as f32;
+        let mut mean: Option<B::Gray> = None;
+        for view in views {
+            let plane = self.backend.upload(&self.scratch.measure(view.record)?);
+            let gain = view.gain * view.gain * share;
+            let warped = self.backend.warp(&plane, &view.transform, gain, Edge::Replicate, self.grid);
+            mean = Some(match mean {
+                None => warped,
+                Some(sum) => self.backend.accumulate(sum, &warped, 1.0),
+            });
+        }
+        Ok(mean.expect("a level has a frame"))
+    }
+
+    fn tick(&mut self) {
+        self.done += 1;
+        (self.progress)("depth", self.done, PASSES * self.levels.len());
+    }
+
+    /// How much every place counts.
+    fn votes(&mut self) -> Result<B::Gray> {
+        let mut energy = self.measure(0)?;
+        for level in 1..self.levels.len() {
+            let measure = self.measure(level)?;
+            energy = self.backend.accumulate(energy, &measure, 1.0);
+        }
+        Ok(self.backend.vote(&energy, VOTE_FLOOR * self.levels.len() as f32))
+    }
+
+    /// The running argmax over all levels.
+    fn peak(&mut self, weight: &B::Gray) -> Result<B::Peak> {
+        let count = self.levels.len();
+        let backend = self.backend;
+        let mut before = backend.aggregate(&self.measure(0)?, weight);
+        let mut middle = backend.aggregate(&self.measure(1)?, weight);
+        let peak = backend.peak_add(backend.peak_start(self.grid), &before);
+        let mut peak = backend.peak_add(peak, &middle);
+        if count == 2 {
+            return Ok(backend.peak_update(peak, [&before, &middle, &middle], 1, true, true));
+        }
+        for level in 2..count {
+            let after = backend.aggregate(&self.measure(level)?, weight);
+            let (first, last) = (level == 2, level + 1 == count);
+            peak = backend.peak_update(peak, [&before, &middle, &after], level as u32 - 1, first, last);
+            before = std::mem::replace(&mut middle, after);
+        }
+        Ok(peak)
+    }
+
+    /// Colours of the levels around `depth`, weighted; the fourth channel holds the weights.
+    fn all_in_focus(&mut self, depth: &B::Gray) -> Result<B::Rgba> {
+        let mut sum = self.backend.rgba_start(self.grid);
+        for (level, views) in self.levels.iter().enumerate() {
+            check(self.interrupt)?;
+            self.tick();
+            let view = views[0];
+            let color = self.backend.upload_rgba(&to_floats(&self.scratch.color(view.record)?));
+            sum = self.backend.blend(sum, depth, &color, &view.transform, view.gain, level as f32);
+        }
+        Ok(sum)
+    }
+}
+
+fn to_floats(color: &Plane<[u8; 3]>) -> Plane<[f32; 4]> {
+    let float = |&[r, g, b]: &[u8; 3]| [r, g, b, 255].map(|value| f32::from(value) / 255.0);
+    Plane::new(color.size, color.data.iter().map(float).collect())
+}
+
+fn to_picture(sum: &Plane<[f32; 4]>) -> Plane<[u8; 3]> {
+    let color = |&[r, g, b, weight]: &[f32; 4]| {
+        [r, g, b].map(|value| (value / weight.max(1e-6) * 255.0).round().clamp(0.0, 255.0) as u8)
+    };
+    Plane::new(sum.size, sum.data.iter().map(color).collect())
 }

@@ -19,7 +19,7 @@ use crate::files::{LeftOutFile, MapFile, name_from};
 use crate::frame::{Plane, Size};
 use crate::image_io::{self, Header, Limits};
 use crate::order::{self, Anchor, Anchors, Blocks, FocusOrder, Reason};
-use crate::params::cell_for;
+use crate::params::{Edge, cell_for};
 use crate::transform::Transform;
 
 /// Told the stage, how much of it is done, and how much there is.
@@ -92,7 +92,7 @@ impl<B: Backend> Run<'_, B> {
         let reference = self.job.reference.map_or_else(|| middle(&order, &poses), |_| hub);
         let levels = self.levels(&order, &frames, &poses, grid);
         let maps = self.timed("depth", |run| {
-            depth::map(run.backend, &levels, grid, cell, &mut scratch, run.progress, run.interrupt)
+            depth::map(run.backend, &levels, grid, &mut scratch, run.progress, run.interrupt)
         })?;
         drop(scratch);
         let output = self.job.output.clone();
@@ -271,7 +271,7 @@ impl<B: Backend> Run<'_, B> {
             let pose = poses[frame].expect("only registered frames are ordered");
             let measure = self.backend.upload(&scratch.measure(frames[frame])?);
             let transform = pose.transform.from_grid(cell);
-            let warped = self.backend.warp(&measure, &transform, (pose.gain * pose.gain) as f32, grid);
+            let warped = self.backend.warp(&measure, &transform, (pose.gain * pose.gain) as f32, Edge::Mark, grid);
             blocks.frames.push(self.backend.blocks(&warped, blocks.grid)?.data);
         }
         if registered.len() < 2 {

@@ -6,4 +6,5 @@ mod outputs;
 pub mod register;
 mod request;
 mod scratch;
+mod steps;
 pub mod stream;

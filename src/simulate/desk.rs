@@ -72,7 +72,7 @@ impl Card {
 
     fn shadow(self) -> Shadow {
         let [left, _, right, bottom] = self.place;
-        [0.5 * (left + right) + 0.02, bottom, 0.62 * (right - left), 0.035]
+        [0.5 * (left + right) + 0.02, bottom, 0.64 * (right - left), 0.07]
     }
 
     fn rect(self, frame: Frame) -> Rect {
@@ -167,14 +167,14 @@ fn table(frame: Frame, shadows: &[Shadow], dice: &mut Dice) -> Option<Layer> {
         let lamp = 1.25 - 0.5 * (s.x / w - 0.25).abs() - 0.25 * t;
         let dark = shadows.iter().map(|sh| shade(*sh, s.x / w, s.y / h)).fold(0.0, f32::max);
         let wall = 1.0 - 0.3 * smoothstep(0.03, 0.0, t);
-        (lit(wood, tone * lamp * wall * (1.0 - 0.6 * dark) * (1.0 - 0.6 * gap)), coverage(s.y - TABLE * h))
+        (lit(wood, tone * lamp * wall * (1.0 - 0.45 * dark) * (1.0 - 0.6 * gap)), coverage(s.y - TABLE * h))
     })
 }
 
 /// Strength of a shadow at a place.
 fn shade(shadow: Shadow, x: f32, y: f32) -> f32 {
     let [cx, cy, rx, ry] = shadow;
-    smoothstep(1.3, 0.3, ((x - cx) / rx).powi(4) + ((y - cy) / ry).powi(2))
+    smoothstep(1.3, 0.0, ((x - cx) / rx).powi(4) + ((y - cy) / ry).powi(2))
 }
 
 /// A plain cardboard box: front and side.
@@ -186,7 +186,7 @@ fn carton(frame: Frame, front: Card, dice: &mut Dice, pile: &mut Pile) {
         skew: -0.018,
         depth: [front.depth[1], front.depth[1] - 0.12],
     };
-    let (nearer, farther) = (1.02, 0.62);
+    let (nearer, farther) = (1.02, 0.5);
     for (card, strength, order) in [(side, farther, 0.25), (front, nearer, 0.26)] {
         let paint = |s: Spot| {
             let ([u, v], alpha) = card.locate(frame, s);
@@ -264,7 +264,7 @@ impl Mug {
 
     fn shadow(&self, frame: Frame) -> Shadow {
         let radius = self.radius * frame.h / frame.w;
-        [self.x + 0.25 * radius, Self::BOTTOM + 0.005, 1.25 * radius, 0.045]
+        [self.x + 0.25 * radius, Self::BOTTOM + 0.005, 1.3 * radius, 0.08]
     }
 
     fn paint(&self, frame: Frame, dice: &mut Dice, pile: &mut Pile) {
@@ -285,8 +285,8 @@ impl Mug {
             let steep = ((dx / rx).powi(2) + (dy / ry).powi(2)).sqrt() / radius;
             let off = (radius - 1.0) / steep.max(1e-6);
             let tube = (off / thick).clamp(-1.0, 1.0);
-            let light = 0.45 + 0.55 * (1.0 - tube * tube).sqrt()
-                - 0.2 * (tube * dx / radius + 0.5 * tube * dy / radius);
+            let light = 0.80 + 0.20 * (1.0 - tube * tube).sqrt()
+                - 0.1 * (tube * dx / radius + 0.5 * tube * dy / radius);
             (lit(glaze, light), coverage(thick - off.abs()) * coverage(s.x - cx))
         })
     }

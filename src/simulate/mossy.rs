@@ -201,7 +201,7 @@ impl Pebble {
             let k = (0.98 / radius.max(0.98)) * 0.97;
             // Worn stones are pale and evenly lit: their shading must not pass for texture.
             let sun = if self.plain {
-                0.5 + 0.45 * sunlight(0.9 * u * k, 0.9 * v * k)
+                0.42 + 0.55 * sunlight(0.9 * u * k, 0.9 * v * k)
             } else {
                 sunlight(u * k, v * k)
             };

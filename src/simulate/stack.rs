@@ -365,7 +365,7 @@ mod tests {
         let sharpest = (0..5).map(roughness).fold(0.0, f32::max);
         assert_eq!(stack.shots().len(), 7);
         assert!(
-            roughness(5) < 0.4 * sharpest && roughness(6) < 0.7 * sharpest,
+            roughness(5) < 0.4 * sharpest && roughness(6) < 0.85 * sharpest,
             "{} {} {sharpest}",
             roughness(5),
             roughness(6)
