@@ -1,7 +1,9 @@
 //! nearfar: focus stacking from a folder of photos or a tethered camera.
 
 pub mod backend;
+pub mod cli;
 pub mod cpu;
+pub mod draw;
 pub mod error;
 pub mod files;
 pub mod frame;

@@ -1,1 +1,62 @@
-pub fn x() {}
+//! `nearfar plan`.
+
+use std::path::PathBuf;
+
+use super::{Exit, Talk};
+use crate::error::Result;
+use crate::files::PlanFile;
+use crate::pipeline::plan::{self, Request};
+use crate::plan::PlanOptions;
+
+/// Divides the depth between the near and the far end evenly into N focus steps, and pulls each to the autofocus spot that
+/// holds most certain, textured pixels at its depth.
+///
+/// Reads a folder that `nearfar map` wrote; writes DIR/plan.json and plan.png, the numbered spots over the picture beside
+/// the depth map.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Example: nearfar plan map -n 9")]
+pub struct Args {
+    /// Folder of a map
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Focus steps, near and far end included: 2 to 999
+    #[arg(short = 'n', long, value_name = "N")]
+    steps: usize,
+    /// Side of the autofocus spot as a fraction of the width
+    #[arg(long, default_value_t = PlanOptions::default().af_size, value_name = "F")]
+    af_size: f64,
+    /// Take the pixel nearest in depth, whatever its texture: for comparison
+    #[arg(long)]
+    no_gravity: bool,
+}
+
+pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
+    let options = PlanOptions { steps: args.steps, af_size: args.af_size, gravity: !args.no_gravity };
+    let plan = plan::run(&Request { folder: args.folder.clone(), options })?;
+    for step in &plan.steps {
+        if let Some(warning) = &step.warning {
+            talk.warn(&format!("step {}: {warning}", step.index + 1));
+        }
+    }
+    let text = table(&plan, &args.folder.join("plan.png").display().to_string());
+    talk.result(&plan, &text)?;
+    Ok(Exit::Done)
+}
+
+fn table(plan: &PlanFile, picture: &str) -> String {
+    let mut text = "step  target   depth       x       y  texture   moved\n".to_owned();
+    for step in &plan.steps {
+        text.push_str(&format!(
+            "{:4}  {:6.2}  {:6.2}  {:6.3}  {:6.3}  {:7.2}  {:6.3}{}\n",
+            step.index + 1,
+            step.target_depth,
+            step.depth,
+            step.x,
+            step.y,
+            step.texture,
+            step.moved,
+            if step.warning.is_some() { "  !" } else { "" },
+        ));
+    }
+    text + &format!("spots over the picture: {picture}")
+}

@@ -7,6 +7,7 @@
 mod cells;
 mod decode;
 mod encode;
+mod float;
 mod jpeg;
 mod metadata;
 mod orientation;
@@ -19,5 +20,6 @@ pub use decode::decode;
 pub use encode::{
     write_atomically, write_jpeg, write_png_gray16, write_png_rgb8, write_png_rgb16, write_tiff_f32,
 };
+pub use float::read_tiff_f32;
 pub use orientation::Orientation;
 pub use probe::{Format, Header, Limits, probe};

@@ -3,6 +3,7 @@
 pub mod depth;
 pub mod map;
 mod outputs;
+pub mod plan;
 pub mod register;
 mod request;
 mod scratch;

@@ -6,7 +6,7 @@
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::frame::Size;
-use crate::params::ALIGN_UNKNOWNS;
+use crate::params::{ALIGN_UNKNOWNS, Edge};
 use crate::transform::{NormalEquations, Transform};
 
 /// How a frame lies on the reference.
@@ -73,7 +73,7 @@ pub fn register<B: Backend>(
     let coarsest = reference.levels.len() - 1;
     let fit = |transform: &Transform, level: usize| -> Result<NormalEquations> {
         let (plane, size) = &reference.levels[level];
-        let warped = backend.warp(&frame.levels[level].0, transform, 1.0, *size);
+        let warped = backend.warp(&frame.levels[level].0, transform, 1.0, Edge::Mark, *size);
         backend.align(plane, &warped)
     };
     let mut at = refine(&fit, start.on_grid(f64::from(1u32 << coarsest)), coarsest, reference)?;

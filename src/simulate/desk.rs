@@ -300,8 +300,8 @@ impl Mug {
             let u = (s.x - cx) / r;
             let bow = (1.0 - u * u).max(0.0).sqrt();
             let light = 0.34 + 0.66 * (bow * 0.85 - 0.45 * u).clamp(0.0, 1.0) + 0.06 * (u + 0.6).max(0.0);
-            let gleam = 0.30
-                * (-((u + 0.52) / 0.07).powi(2)).exp()
+            let gleam = 0.10
+                * (-((u + 0.50) / 0.20).powi(2)).exp()
                 * smoothstep(0.0, 0.04, s.y / h - Self::TOP - 0.01);
             let outside = lit(glaze, light).map(|c| c + gleam);
             // The opening: an ellipse with the far wall inside.

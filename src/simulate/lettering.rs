@@ -76,7 +76,7 @@ pub(super) fn ink(seed: u64, at: [f32; 2], size: [f32; 2], pitch: f32) -> f32 {
     let [fill, _] = cell_random(seed ^ 3, line, -1);
     let end = if line % 6 == 5 { 0.25 + 0.5 * fill } else { 0.9 + 0.1 * fill };
     let beyond = (column + 1) as f32 * advance > end * (size[0] - 2.0 * margin);
-    if beyond || (line + 1) as f32 * pitch > size[1] - margin || !is_letter(seed, column, line) {
+    if beyond || (line + 1) as f32 * pitch > size[1] - 2.0 * margin || !is_letter(seed, column, line) {
         return 0.0;
     }
     let [choice, _] = cell_random(seed, column, line);

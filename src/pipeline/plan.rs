@@ -1,0 +1,73 @@
+//! The whole of `plan`: read a map folder, plan, write and draw.
+
+use std::path::PathBuf;
+
+use crate::draw;
+use crate::error::{Error, Result};
+use crate::files::{MapFile, PlanFile, write_json};
+use crate::frame::{Frame, Luma, Plane};
+use crate::image_io::{self, Limits};
+use crate::plan::{PlanOptions, Scene, plan};
+
+/// What `plan` is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Folder of a map.
+    pub folder: PathBuf,
+    /// How to plan.
+    pub options: PlanOptions,
+}
+
+/// Radius in cells of the window in which texture is measured: 9 across.
+const TEXTURE_RADIUS: u32 = 4;
+/// Local standard deviation of luma (of full scale) that counts as full texture.
+const FULL_TEXTURE: f32 = 0.2;
+
+/// Plans and writes plan.json and plan.png into the map's folder.
+///
+/// # Errors
+/// [`Error::Usage`] for options out of range or a folder without a map, [`Error::Picture`] for a damaged one.
+pub fn run(request: &Request) -> Result<PlanFile> {
+    let folder = &request.folder;
+    let map = MapFile::read(folder)?;
+    let depth = image_io::read_tiff_f32(&folder.join("depth.tif"))?;
+    let confidence = match read(folder, "confidence.png", None)?.luma {
+        Luma::U16(plane) => Plane::new(plane.size, plane.data.iter().map(|&v| f32::from(v) / 65535.0).collect()),
+        Luma::U8(_) => {
+            let reason = "has 8 bits where a map has 16; map the frames again";
+            return Err(Error::picture(&folder.join("confidence.png"), reason));
+        }
+    };
+    let picture = read(folder, "aif.jpg", Some(1))?;
+    let Luma::U8(luma) = &picture.luma else {
+        return Err(Error::picture(&folder.join("aif.jpg"), "has 16 bits where a map has 8; map the frames again"));
+    };
+    let texture = texture(luma);
+    let scene = Scene { depth, confidence, texture };
+    let far = map.clusters.len() as f64 - 1.0;
+    let steps = plan(&scene, 0.0, far, &request.options)?;
+    let plan = PlanFile::new(&map.reference, request.options.af_size, &steps);
+    let color = picture.color.expect("colour was asked for");
+    let drawing = draw::plan(&color, &scene.depth, far as f32, &steps, request.options.af_size);
+    image_io::write_png_rgb8(&folder.join("plan.png"), &drawing)?;
+    write_json(&folder.join("plan.json"), &plan)?;
+    Ok(plan)
+}
+
+fn read(folder: &std::path::Path, name: &str, cell: Option<u32>) -> Result<Frame> {
+    let path = folder.join(name);
+    let header = image_io::probe(&path, &Limits::default())?;
+    image_io::decode(&path, &header, cell)
+}
+
+/// Local contrast 0…1: standard deviation of luma in a window, of [`FULL_TEXTURE`].
+fn texture(luma: &Plane<u8>) -> Plane<f32> {
+    let square = |v: f32| v * v;
+    let light = Plane::new(luma.size, luma.data.iter().map(|&v| f32::from(v) / 255.0).collect());
+    let squares = Plane::new(luma.size, light.data.iter().map(|&v| square(v)).collect());
+    // The variance of any plane is that of the window stage, given its first two moments.
+    let moments = crate::cpu::sharpness::Moments { laplacian: light.clone(), energy: squares, luma: light };
+    let mut variance = crate::cpu::window::window(&moments, TEXTURE_RADIUS);
+    variance.data.iter_mut().for_each(|v| *v = (v.sqrt() / FULL_TEXTURE).min(1.0));
+    variance
+}
