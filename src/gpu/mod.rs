@@ -4,14 +4,25 @@
 //! textures of one or four 32-bit floats: on the devices measured a texel load costs half a buffer load and
 //! returns four channels.
 
+pub mod accumulate;
+pub mod aggregate;
 pub mod align;
+pub mod bilateral;
+pub mod blend;
 pub mod blocks;
+pub mod confidence;
 mod device;
 pub mod distance;
+pub mod guide;
 mod image;
+#[cfg(test)]
+mod layout;
+pub mod offset;
+pub mod peak;
 pub mod reduce;
 pub mod sharpness;
 mod stage;
+pub mod vote;
 pub mod warp;
 pub mod window;
 

@@ -29,6 +29,7 @@ impl Warp {
     }
 
     /// Records `plane` seen from the reference: bilinear, times `gain`; `edge` says what stands outside the frame.
+    #[expect(clippy::too_many_arguments, reason = "the device, the encoder and the twin's five")]
     pub fn encode(
         &self,
         gpu: &Gpu,
@@ -40,7 +41,12 @@ impl Warp {
         size: Size,
     ) -> Image {
         let warped = gpu.gray(size);
-        let params = Params { size: dims(size), gain, xx: transform.to_f32(), replicate: u32::from(edge == Edge::Replicate) };
+        let params = Params {
+            size: dims(size),
+            gain,
+            xx: transform.to_f32(),
+            replicate: u32::from(edge == Edge::Replicate),
+        };
         let bindings = [Bind::Image(plane), Bind::Image(&warped)];
         self.kernel.encode(gpu, encoder, &params, &bindings, dims(size));
         warped

@@ -104,10 +104,10 @@ impl StackOptions {
         within("--step-jitter", self.step_jitter, 0.0, 0.45)?;
         within("--breathing", self.breathing, -0.06, 0.06)?;
         within("--shift", self.shift_px, 0.0, 100.0)?;
-        within("--rot", self.rotation_deg, 0.0, 10.0)?;
+        within("--rotation", self.rotation_deg, 0.0, 10.0)?;
         within("--flicker", self.flicker, 0.0, 0.3)?;
-        within("--fullwell", self.full_well, 0.0, 1e7)?;
-        within("--read", self.read_noise, 0.0, 1e6)
+        within("--full-well", self.full_well, 0.0, 1e7)?;
+        within("--read-noise", self.read_noise, 0.0, 1e6)
     }
 
     /// The lens they ask for.
@@ -340,7 +340,7 @@ mod tests {
             ("--coc", StackOptions { coc_px: f32::NAN, ..good() }),
             ("--step-jitter", StackOptions { step_jitter: 0.5, ..good() }),
             ("--copies", StackOptions { copies_per_level: 0, ..good() }),
-            ("--fullwell", StackOptions { full_well: -1.0, ..good() }),
+            ("--full-well", StackOptions { full_well: -1.0, ..good() }),
         ];
         for (flag, options) in bad {
             let error = Stack::plan(&options).expect_err(flag);
