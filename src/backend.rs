@@ -32,10 +32,10 @@ pub trait Backend {
     fn analyse(&self, luma: &Luma, cell: u32) -> Result<(Self::Gray, Self::Gray)>;
 
     /// Takes a plane in.
-    fn upload(&self, plane: &Plane<f32>) -> Self::Gray;
+    fn upload(&self, plane: Plane<f32>) -> Self::Gray;
 
     /// Hands a plane out.
-    fn download(&self, plane: &Self::Gray) -> Result<Plane<f32>>;
+    fn download(&self, plane: Self::Gray) -> Result<Plane<f32>>;
 
     /// Mean of each 2×2 block.
     fn reduce(&self, plane: &Self::Gray) -> Self::Gray;
@@ -101,7 +101,7 @@ pub trait Backend {
     ) -> Self::Gray;
 
     /// Takes a plane of four floats a pixel in.
-    fn upload_rgba(&self, plane: &Plane<[f32; 4]>) -> Self::Rgba;
+    fn upload_rgba(&self, plane: Plane<[f32; 4]>) -> Self::Rgba;
 
     /// A plane of zeros.
     fn rgba_start(&self, size: Size) -> Self::Rgba;
@@ -130,7 +130,7 @@ pub trait Backend {
     ) -> Self::Gray;
 
     /// Hands a plane of four floats a pixel out.
-    fn download_rgba(&self, plane: &Self::Rgba) -> Result<Plane<[f32; 4]>>;
+    fn download_rgba(&self, plane: Self::Rgba) -> Result<Plane<[f32; 4]>>;
 }
 
 /// The CPU path, on the current rayon pool.
@@ -151,12 +151,12 @@ impl Backend for CpuBackend {
         Ok((measure.into(), moments.luma.into()))
     }
 
-    fn upload(&self, plane: &Plane<f32>) -> Self::Gray {
-        plane.clone().into()
+    fn upload(&self, plane: Plane<f32>) -> Self::Gray {
+        plane.into()
     }
 
-    fn download(&self, plane: &Self::Gray) -> Result<Plane<f32>> {
-        Ok(Plane::clone(plane))
+    fn download(&self, plane: Self::Gray) -> Result<Plane<f32>> {
+        Ok(Arc::unwrap_or_clone(plane))
     }
 
     fn reduce(&self, plane: &Self::Gray) -> Self::Gray {
@@ -239,8 +239,8 @@ impl Backend for CpuBackend {
         cpu::confidence::confidence(raw, filled, height, rule).into()
     }
 
-    fn upload_rgba(&self, plane: &Plane<[f32; 4]>) -> Self::Rgba {
-        plane.clone().into()
+    fn upload_rgba(&self, plane: Plane<[f32; 4]>) -> Self::Rgba {
+        plane.into()
     }
 
     fn rgba_start(&self, size: Size) -> Self::Rgba {
@@ -274,8 +274,8 @@ impl Backend for CpuBackend {
         cpu::bilateral::bilateral(depth, confidence, guide, levels).into()
     }
 
-    fn download_rgba(&self, plane: &Self::Rgba) -> Result<Plane<[f32; 4]>> {
-        Ok(Plane::clone(plane))
+    fn download_rgba(&self, plane: Self::Rgba) -> Result<Plane<[f32; 4]>> {
+        Ok(Arc::unwrap_or_clone(plane))
     }
 }
 
@@ -345,12 +345,12 @@ impl Backend for GpuBackend<'_> {
         }))
     }
 
-    fn upload(&self, plane: &Plane<f32>) -> Self::Gray {
-        self.recorder.record(|encoder| self.gpu.upload(encoder, plane))
+    fn upload(&self, plane: Plane<f32>) -> Self::Gray {
+        self.recorder.record(|encoder| self.gpu.upload(encoder, &plane))
     }
 
-    fn download(&self, plane: &Self::Gray) -> Result<Plane<f32>> {
-        self.recorder.download(plane)
+    fn download(&self, plane: Self::Gray) -> Result<Plane<f32>> {
+        self.recorder.download(&plane)
     }
 
     fn reduce(&self, plane: &Self::Gray) -> Self::Gray {
@@ -443,8 +443,8 @@ impl Backend for GpuBackend<'_> {
         self.recorder.record(|encoder| self.confidence.encode(self.gpu, encoder, raw, filled, height, rule))
     }
 
-    fn upload_rgba(&self, plane: &Plane<[f32; 4]>) -> Self::Rgba {
-        self.recorder.record(|encoder| self.gpu.upload_rgba(encoder, plane))
+    fn upload_rgba(&self, plane: Plane<[f32; 4]>) -> Self::Rgba {
+        self.recorder.record(|encoder| self.gpu.upload_rgba(encoder, &plane))
     }
 
     fn rgba_start(&self, size: Size) -> Self::Rgba {
@@ -480,7 +480,7 @@ impl Backend for GpuBackend<'_> {
             .record(|encoder| self.bilateral.encode(self.gpu, encoder, depth, confidence, guide, levels))
     }
 
-    fn download_rgba(&self, plane: &Self::Rgba) -> Result<Plane<[f32; 4]>> {
-        self.recorder.download(plane)
+    fn download_rgba(&self, plane: Self::Rgba) -> Result<Plane<[f32; 4]>> {
+        self.recorder.download(&plane)
     }
 }

@@ -59,8 +59,8 @@ pub const AGGREGATE_RADIUS: usize = 9;
 
 /// Radius of the window in which a place's energy over all frames is taken.
 pub const VOTE_RADIUS: u32 = 3;
-/// Energy per frame below which a place's vote counts less: about √10 of 255 steps of Laplacian.
-pub const VOTE_FLOOR: f32 = 10.0 / (255.0 * 255.0 * 21.0);
+/// Mean energy below which a place's vote counts less: a Laplacian of 0.7 of 255 steps.
+pub const VOTE_FLOOR: f32 = 0.5 / (255.0 * 255.0);
 
 /// How confidence is read from the peak and from how depth varies around a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,6 +5,7 @@
 //! 3×3 taps, twice as far apart each time, weighed by likeness of colour. Every level adds a share to the result, so that
 //! a cell takes its depth from the nearest confident cells of its colour.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::frame::Plane;
@@ -19,56 +20,93 @@ pub fn bilateral(
     guide: &Plane<[f32; 4]>,
     levels: u32,
 ) -> Plane<f32> {
-    let mut state = prime(depth, confidence, levels);
-    let mut share = 1.0;
-    for level in 0..FILL_LEVELS {
-        share *= FILL_DECAY;
-        state = spread(&state, guide, 1 << level, share);
-    }
     let far = levels as f32 - 1.0;
-    let finish = |&[_, _, weight, sum]: &[f32; 4]| (sum / weight.max(1e-30)).clamp(0.0, far);
-    Plane::new(depth.size, state.data.par_iter().map(finish).collect())
+    let channel = |k: usize| Plane::new(guide.size, guide.data.par_iter().map(|color| color[k]).collect());
+    let guide = [channel(0), channel(1), channel(2)];
+    let (weight, sum) = prime(depth, confidence, far);
+    let mut level = [weight, sum];
+    let mut total = level.clone();
+    let mut share = 1.0;
+    for step in 0..FILL_LEVELS {
+        share *= FILL_DECAY;
+        level = spread(&level, &guide, 1 << step);
+        for (total, level) in total.iter_mut().zip(&level) {
+            total.data.par_iter_mut().zip(&level.data).for_each(|(total, value)| *total += share * value);
+        }
+    }
+    let [weight, sum] = &total;
+    let finish = |(sum, weight): (&f32, &f32)| (sum / weight.max(1e-30)).clamp(0.0, far);
+    Plane::new(depth.size, sum.data.par_iter().zip(&weight.data).map(finish).collect())
 }
 
-/// (weight, weight·depth) of the present level and summed over the levels.
-fn prime(depth: &Plane<f32>, confidence: &Plane<f32>, levels: u32) -> Plane<[f32; 4]> {
-    let far = levels as f32 - 1.0;
+/// Weight and weight·depth of every cell.
+fn prime(depth: &Plane<f32>, confidence: &Plane<f32>, far: f32) -> (Plane<f32>, Plane<f32>) {
     let start = |(&depth, &confidence): (&f32, &f32)| {
         let weight = (confidence + FILL_FLOOR) * (FILL_FAR * (depth - far) / far).exp();
-        [weight, weight * depth, weight, weight * depth]
+        (weight, weight * depth)
     };
-    Plane::new(depth.size, depth.data.par_iter().zip(&confidence.data).map(start).collect())
+    let (weight, sum) = depth.data.par_iter().zip(&confidence.data).map(start).unzip();
+    (Plane::new(depth.size, weight), Plane::new(depth.size, sum))
 }
 
-/// One level: taps `step` cells apart; `share` of it is added to the sums.
-fn spread(state: &Plane<[f32; 4]>, guide: &Plane<[f32; 4]>, step: i64, share: f32) -> Plane<[f32; 4]> {
-    const KERNEL: [f32; 3] = [0.25, 0.5, 0.25];
-    const PER_SIGMA2: f32 = 1.0 / (8.0 * FILL_SIGMA * FILL_SIGMA);
-    let (width, height) = (i64::from(state.size.width), i64::from(state.size.height));
-    let mut out = Plane::filled(state.size, [0.0; 4]);
-    out.data.par_chunks_mut(width as usize).enumerate().for_each(|(y, out)| {
-        let rows = [-step, 0, step].map(|dy| (y as i64 + dy).clamp(0, height - 1) as u32);
-        let rows = rows.map(|row| (state.row(row), guide.row(row)));
-        let (own, centre) = (state.row(y as u32), guide.row(y as u32));
-        for (x, out) in out.iter_mut().enumerate() {
-            let columns = [-step, 0, step].map(|dx| (x as i64 + dx).clamp(0, width - 1) as usize);
-            let color = centre[x];
-            let (mut total, mut weight, mut sum) = (0.0, 0.0, 0.0);
-            for (j, (state, guide)) in rows.iter().enumerate() {
-                for (i, &column) in columns.iter().enumerate() {
-                    let other = guide[column];
-                    let [r, g, b] = [other[0] - color[0], other[1] - color[1], other[2] - color[2]];
-                    let alike = 1.0 / (1.0 + PER_SIGMA2 * (r * r + g * g + b * b));
-                    let alike = alike * alike;
-                    let tap = alike * alike * (KERNEL[j] * KERNEL[i]);
-                    total += tap;
-                    weight += tap * state[column][0];
-                    sum += tap * state[column][1];
+/// Weight and sum of one level: taps `step` cells apart.
+fn spread(level: &[Plane<f32>; 2], guide: &[Plane<f32>; 3], step: usize) -> [Plane<f32>; 2] {
+    let (size, width) = (level[0].size, level[0].size.width as usize);
+    let [mut weight, mut sum] = [Plane::filled(size, 0.0), Plane::filled(size, 0.0)];
+    let rows = weight.data.par_chunks_mut(width).zip(sum.data.par_chunks_mut(width)).enumerate();
+    rows.for_each_init(
+        || Taps { total: vec![0.0; width], padded: std::array::from_fn(|_| vec![0.0; width + 2 * step]) },
+        |taps, (y, (weight, sum))| {
+            taps.total.fill(0.0);
+            let centre = [0, 1, 2].map(|k: usize| guide[k].row(y as u32));
+            for (j, across) in KERNEL.iter().enumerate() {
+                let row = (y as i64 + (j as i64 - 1) * step as i64).clamp(0, i64::from(size.height) - 1) as u32;
+                let planes = [&guide[0], &guide[1], &guide[2], &level[0], &level[1]];
+                for (padded, plane) in taps.padded.iter_mut().zip(planes) {
+                    let values = plane.row(row);
+                    padded[..step].fill(values[0]);
+                    padded[step..step + width].copy_from_slice(values);
+                    padded[step + width..].fill(values[width - 1]);
+                }
+                for (i, down) in KERNEL.iter().enumerate() {
+                    let shifted = [0, 1, 2, 3, 4].map(|k: usize| &taps.padded[k][i * step..i * step + width]);
+                    add_tap(shifted, centre, across * down, [&mut taps.total, weight, sum]);
                 }
             }
-            let (weight, sum) = (weight / total, sum / total);
-            *out = [weight, sum, own[x][2] + share * weight, own[x][3] + share * sum];
-        }
-    });
-    out
+            for (value, total) in weight.iter_mut().zip(&taps.total) {
+                *value /= total;
+            }
+            for (value, total) in sum.iter_mut().zip(&taps.total) {
+                *value /= total;
+            }
+        },
+    );
+    [weight, sum]
+}
+
+const KERNEL: [f32; 3] = [0.25, 0.5, 0.25];
+
+/// Room for one row's sums and the five planes' rows with their edges replicated.
+struct Taps {
+    total: Vec<f32>,
+    padded: [Vec<f32>; 5],
+}
+
+/// Adds one tap of weight `kernel` to a row of sums: (colour likeness, its product with weight, and with sum).
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn add_tap(shifted: [&[f32]; 5], centre: [&[f32]; 3], kernel: f32, [total, weight, sum]: [&mut [f32]; 3]) {
+    const PER_SIGMA2: f32 = 1.0 / (8.0 * FILL_SIGMA * FILL_SIGMA);
+    let width = total.len();
+    let [r, g, b, w, s] = shifted.map(|row| &row[..width]);
+    let [cr, cg, cb] = centre.map(|row| &row[..width]);
+    let (weight, sum) = (&mut weight[..width], &mut sum[..width]);
+    for x in 0..width {
+        let [r, g, b] = [r[x] - cr[x], g[x] - cg[x], b[x] - cb[x]];
+        let alike = 1.0 / (1.0 + PER_SIGMA2 * (r * r + g * g + b * b));
+        let alike = alike * alike;
+        let tap = alike * alike * kernel;
+        total[x] += tap;
+        weight[x] += tap * w[x];
+        sum[x] += tap * s[x];
+    }
 }

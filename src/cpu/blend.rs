@@ -1,5 +1,6 @@
 //! Adds one level's colour to the all-in-focus picture. Twin of `shaders/blend.wgsl`.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::frame::Plane;
@@ -21,21 +22,35 @@ pub fn blend(
     let m = transform.to_f32();
     let width = sum.size.width as usize;
     sum.data.par_chunks_mut(width).zip(depth.data.par_chunks(width)).enumerate().for_each(|(y, (sum, depth))| {
-        for (x, (sum, depth)) in sum.iter_mut().zip(depth).enumerate() {
-            let weight = 1.0 - (depth - level).abs();
-            if weight > 0.0 {
-                let u = m[0] * x as f32 + m[1] * y as f32 + m[2];
-                let v = m[3] * x as f32 + m[4] * y as f32 + m[5];
-                let color = bilinear(color, u, v);
-                for channel in 0..3 {
-                    sum[channel] += weight * gain * color[channel];
-                }
-                sum[3] += weight;
-            }
-        }
+        blend_row(sum, depth, color, &m, gain, level, y as f32);
     });
 }
 
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn blend_row(
+    sum: &mut [[f32; 4]],
+    depth: &[f32],
+    color: &Plane<[f32; 4]>,
+    m: &[f32; 6],
+    gain: f32,
+    level: f32,
+    y: f32,
+) {
+    for (x, (sum, depth)) in sum.iter_mut().zip(depth).enumerate() {
+        let weight = 1.0 - (depth - level).abs();
+        if weight > 0.0 {
+            let u = m[0] * x as f32 + m[1] * y + m[2];
+            let v = m[3] * x as f32 + m[4] * y + m[5];
+            let color = bilinear(color, u, v);
+            for channel in 0..3 {
+                sum[channel] += weight * gain * color[channel];
+            }
+            sum[3] += weight;
+        }
+    }
+}
+
+#[inline(always)]
 fn bilinear(plane: &Plane<[f32; 4]>, u: f32, v: f32) -> [f32; 4] {
     let u = u.clamp(0.0, plane.size.width as f32 - 1.0);
     let v = v.clamp(0.0, plane.size.height as f32 - 1.0);

@@ -1,5 +1,6 @@
 //! Resamples a plane into the reference geometry. Twin of `shaders/warp.wgsl`.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::frame::{Plane, Size};
@@ -19,6 +20,7 @@ pub fn warp(plane: &Plane<f32>, transform: &Transform, gain: f32, edge: Edge, si
     out
 }
 
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn warp_row(plane: &Plane<f32>, m: &[f32; 6], gain: f32, edge: Edge, y: f32, out: &mut [f32]) {
     let stride = plane.size.width as usize;
     let (last_x, last_y) = (plane.size.width as f32 - 1.0, plane.size.height as f32 - 1.0);

@@ -9,7 +9,7 @@ use super::stream::{Interrupt, check};
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::frame::{Plane, Size};
-use crate::params::{Edge, FILL_RULE, SHOWN_RULE, VOTE_FLOOR};
+use crate::params::{FILL_RULE, SHOWN_RULE, VOTE_FLOOR};
 use crate::transform::Transform;
 
 /// A frame as depth sees it.
@@ -17,7 +17,7 @@ use crate::transform::Transform;
 pub struct View {
     /// Its scratch record.
     pub record: usize,
-    /// Reference grid → its grid.
+    /// Reference grid → its grid, for its colour.
     pub transform: Transform,
     /// Brightness of the reference over its own.
     pub gain: f32,
@@ -46,10 +46,12 @@ struct Passes<'a, B: Backend> {
     done: usize,
 }
 
-/// Passes over all levels: votes, peak, first and final all-in-focus picture.
-const PASSES: usize = 4;
+/// Passes over all levels: peak, first and final all-in-focus picture.
+const PASSES: usize = 3;
 
-/// Depth, confidence and all-in-focus picture of at least two `levels` on the reference's `grid`.
+/// Depth, confidence and all-in-focus picture of at least two `levels` on the reference's grid.
+///
+/// The measures in `scratch` are in the reference's geometry and exposure; `energy` is their mean over the frames.
 ///
 /// # Errors
 /// [`crate::error::Error::Io`] from the scratch file, [`crate::error::Error::Device`],
@@ -57,14 +59,14 @@ const PASSES: usize = 4;
 pub fn map<B: Backend>(
     backend: &B,
     levels: &[Vec<View>],
-    grid: Size,
+    energy: &B::Gray,
     scratch: &mut Scratch,
     progress: Progress<'_>,
     interrupt: &Interrupt,
 ) -> Result<Maps> {
     let count = levels.len() as u32;
-    let mut passes = Passes { backend, levels, grid, scratch, progress, interrupt, done: 0 };
-    let weight = passes.votes()?;
+    let mut passes = Passes { backend, levels, grid: scratch.grid(), scratch, progress, interrupt, done: 0 };
+    let weight = backend.vote(energy, VOTE_FLOOR);
     let peak = passes.peak(&weight)?;
     // A triple needs three levels: of two, the farther one stands twice.
     let triples = levels.len().max(3);
@@ -73,54 +75,41 @@ pub fn map<B: Backend>(
     let trust = backend.confidence(&raw, &raw, &height, &FILL_RULE);
     let ratios = {
         let (triple, place) = backend.peak_download(&peak)?;
-        step_ratios(&triple, &place, &backend.download(&trust)?, triples)
+        step_ratios(&triple, &place, &backend.download(trust.clone())?, triples)
     };
     tracing::debug!("focus step ratios: {ratios:?}");
     let (raw, height) = backend.offset(&peak, &ratios);
     let guide = backend.guide(&passes.all_in_focus(&raw)?);
     let depth = backend.bilateral(&raw, &trust, &guide, count);
     let confidence = backend.confidence(&raw, &depth, &height, &SHOWN_RULE);
-    let aif = backend.download_rgba(&passes.all_in_focus(&depth)?)?;
+    let aif = backend.download_rgba(passes.all_in_focus(&depth)?)?;
     Ok(Maps {
-        depth: backend.download(&depth)?,
-        confidence: backend.download(&confidence)?,
+        depth: backend.download(depth)?,
+        confidence: backend.download(confidence)?,
         aif: to_picture(&aif),
     })
 }
 
 impl<B: Backend> Passes<'_, B> {
-    /// The focus measure of a level in the reference's geometry and exposure: the mean of its frames.
+    /// The focus measure of a level: the mean of its frames.
     fn measure(&mut self, level: usize) -> Result<B::Gray> {
         check(self.interrupt)?;
         self.tick();
         let views = &self.levels[level];
-        let share = 1.0 / views.len() as f32;
-        let mut mean: Option<B::Gray> = None;
-        for view in views {
-            let plane = self.backend.upload(&self.scratch.measure(view.record)?);
-            let gain = view.gain * view.gain * share;
-            let warped = self.backend.warp(&plane, &view.transform, gain, Edge::Replicate, self.grid);
-            mean = Some(match mean {
-                None => warped,
-                Some(sum) => self.backend.accumulate(sum, &warped, 1.0),
-            });
+        if let [view] = views[..] {
+            return Ok(self.backend.upload(self.scratch.measure(view.record)?));
         }
-        Ok(mean.expect("a level has a frame"))
+        let mut mean = self.backend.upload(Plane::filled(self.grid, 0.0));
+        for view in views {
+            let plane = self.backend.upload(self.scratch.measure(view.record)?);
+            mean = self.backend.accumulate(mean, &plane, 1.0 / views.len() as f32);
+        }
+        Ok(mean)
     }
 
     fn tick(&mut self) {
         self.done += 1;
         (self.progress)("depth", self.done, PASSES * self.levels.len());
-    }
-
-    /// How much every place counts.
-    fn votes(&mut self) -> Result<B::Gray> {
-        let mut energy = self.measure(0)?;
-        for level in 1..self.levels.len() {
-            let measure = self.measure(level)?;
-            energy = self.backend.accumulate(energy, &measure, 1.0);
-        }
-        Ok(self.backend.vote(&energy, VOTE_FLOOR * self.levels.len() as f32))
     }
 
     /// The running argmax over all levels.
@@ -150,7 +139,7 @@ impl<B: Backend> Passes<'_, B> {
             check(self.interrupt)?;
             self.tick();
             let view = views[0];
-            let color = self.backend.upload_rgba(&to_floats(&self.scratch.color(view.record)?));
+            let color = self.backend.upload_rgba(to_floats(&self.scratch.color(view.record)?));
             sum = self.backend.blend(sum, depth, &color, &view.transform, view.gain, level as f32);
         }
         Ok(sum)

@@ -19,7 +19,7 @@ use crate::files::{LeftOutFile, MapFile, name_from};
 use crate::frame::{Plane, Size};
 use crate::image_io::{self, Header, Limits};
 use crate::order::{self, Anchor, Anchors, Blocks, FocusOrder, Reason};
-use crate::params::{Edge, cell_for};
+use crate::params::{Edge, OUTSIDE, cell_for};
 use crate::transform::Transform;
 
 /// Told the stage, how much of it is done, and how much there is.
@@ -79,24 +79,15 @@ impl<B: Backend> Run<'_, B> {
             Some(reference) => self.position(reference, &frames, "--reference")?,
             None => self.medoid(&rough)?,
         };
-        let mut poses = self.timed("register", |run| run.register(&frames, hub, &mut scratch, None))?;
-        let order = self.timed("order", |run| run.order(&frames, &poses, grid, &mut scratch))?;
-        if self.job.reference.is_none() {
-            let reference = middle(&order, &poses);
-            if reference != hub {
-                let kept: Vec<bool> = (0..frames.len()).map(|f| order.clusters.iter().flatten().any(|&k| k == f)).collect();
-                let starts = rebase(&poses, reference, &kept);
-                poses = self.timed("register", |run| run.register(&frames, reference, &mut scratch, Some(&starts)))?;
-            }
-        }
-        let reference = self.job.reference.map_or_else(|| middle(&order, &poses), |_| hub);
+        let poses = self.timed("register", |run| run.register(&frames, hub, &mut scratch))?;
+        let (order, energy) = self.timed("order", |run| run.order(&frames, &poses, grid, &mut scratch))?;
         let levels = self.levels(&order, &frames, &poses, grid);
         let maps = self.timed("depth", |run| {
-            depth::map(run.backend, &levels, grid, &mut scratch, run.progress, run.interrupt)
+            depth::map(run.backend, &levels, &energy, &mut scratch, run.progress, run.interrupt)
         })?;
         drop(scratch);
         let output = self.job.output.clone();
-        let mut outcome = self.describe(size, cell, &frames, reference, &order, &poses);
+        let mut outcome = self.describe(size, cell, &frames, hub, &order, &poses);
         self.timed("write", |_| outputs::write(&output, &outcome.map, &maps))?;
         outcome.map.timings_ms = self.timings;
         Ok(outcome)
@@ -194,7 +185,7 @@ impl<B: Backend> Run<'_, B> {
                 luma = backend.reduce(&luma);
             }
             blocks.insert(places[slot], backend.blocks(&measure, block_grid)?.data);
-            let record = Record { measure: backend.download(&measure)?, base: backend.download(&luma)?, color };
+            let record = Record { measure: backend.download(measure)?, base: backend.download(luma)?, color };
             scratch.put(places[slot], &record)
         })?;
         if blocks.len() < 2 {
@@ -204,7 +195,7 @@ impl<B: Backend> Run<'_, B> {
         Ok((frames, Blocks { grid: block_grid, frames: rough }))
     }
 
-    /// The frame most like all others: what the others are registered to first.
+    /// The frame most like all others, which lies in the middle of the order: what the others are registered to.
     fn medoid(&self, rough: &Blocks) -> Result<usize> {
         let distances = self.distances(rough)?.1;
         let total = |f: usize| distances.row(f as u32).iter().sum::<f32>();
@@ -221,32 +212,26 @@ impl<B: Backend> Run<'_, B> {
         Ok((features, distances))
     }
 
-    /// Poses of all frames on frame `reference`, from `starts` where they are given.
-    fn register(
-        &mut self,
-        frames: &[usize],
-        reference: usize,
-        scratch: &mut Scratch,
-        starts: Option<&[Option<Pose>]>,
-    ) -> Result<Vec<Option<Pose>>> {
+    /// Poses of all frames on frame `reference`.
+    fn register(&mut self, frames: &[usize], reference: usize, scratch: &mut Scratch) -> Result<Vec<Option<Pose>>> {
         let backend = self.backend;
         let mut pyramid = |frame: usize| -> Result<Pyramid<B::Gray>> {
             let base = scratch.base(frames[frame])?;
-            Ok(Pyramid::new(backend, backend.upload(&base), base.size))
+            let size = base.size;
+            Ok(Pyramid::new(backend, backend.upload(base), size))
         };
         let fixed = pyramid(reference)?;
         let mut poses = Vec::with_capacity(frames.len());
         for frame in 0..frames.len() {
             check(self.interrupt)?;
             (self.progress)("register", frame + 1, frames.len());
-            let start = starts.map_or(Some(Transform::IDENTITY), |starts| starts[frame].map(|pose| pose.transform));
-            let pose = match start {
-                None => None,
-                Some(_) if frame == reference => Some(Pose { transform: Transform::IDENTITY, gain: 1.0, correlation: 1.0 }),
-                Some(start) => register(backend, &fixed, &pyramid(frame)?, start)?,
+            let pose = if frame == reference {
+                Some(Pose { transform: Transform::IDENTITY, gain: 1.0, correlation: 1.0 })
+            } else {
+                register(backend, &fixed, &pyramid(frame)?)?
             };
             tracing::debug!("{}: {pose:?}", self.job.files[frames[frame]].display());
-            if pose.is_none() && start.is_some() {
+            if pose.is_none() {
                 self.left_out.0.insert(frames[frame], NOT_REGISTERED.to_owned());
             }
             poses.push(pose);
@@ -254,25 +239,33 @@ impl<B: Backend> Run<'_, B> {
         Ok(poses)
     }
 
-    /// Levels of focus, as indices among `frames`.
+    /// Levels of focus, as indices among `frames`, and the mean focus measure of all registered frames. Brings the
+    /// measures in the scratch file into the reference's geometry and exposure, where depth finds them.
     fn order(
         &mut self,
         frames: &[usize],
         poses: &[Option<Pose>],
         grid: Size,
         scratch: &mut Scratch,
-    ) -> Result<FocusOrder> {
+    ) -> Result<(FocusOrder, B::Gray)> {
         let cell = base_cell(grid);
         let registered: Vec<usize> = (0..frames.len()).filter(|&frame| poses[frame].is_some()).collect();
         let mut blocks = Blocks { grid: block_grid(grid), frames: Vec::new() };
+        let mut energy = self.backend.upload(Plane::filled(grid, 0.0));
         for (done, &frame) in registered.iter().enumerate() {
             check(self.interrupt)?;
             (self.progress)("order", done + 1, registered.len());
             let pose = poses[frame].expect("only registered frames are ordered");
-            let measure = self.backend.upload(&scratch.measure(frames[frame])?);
+            let measure = self.backend.upload(scratch.measure(frames[frame])?);
             let transform = pose.transform.from_grid(cell);
-            let warped = self.backend.warp(&measure, &transform, (pose.gain * pose.gain) as f32, Edge::Mark, grid);
-            blocks.frames.push(self.backend.blocks(&warped, blocks.grid)?.data);
+            let gain = (pose.gain * pose.gain) as f32;
+            let warped = self.backend.warp(&measure, &transform, gain, Edge::Replicate, grid);
+            let mut means = self.backend.blocks(&warped, blocks.grid)?;
+            mark_uncovered(&mut means, &transform, grid);
+            blocks.frames.push(means.data);
+            let share = 1.0 / registered.len() as f32;
+            energy = self.backend.accumulate(energy, &warped, share);
+            scratch.put_measure(frames[frame], &self.backend.download(warped)?)?;
         }
         if registered.len() < 2 {
             return Err(self.too_few());
@@ -295,7 +288,7 @@ impl<B: Backend> Run<'_, B> {
         for left_out in &mut order.left_out {
             left_out.frame = registered[left_out.frame];
         }
-        Ok(order)
+        Ok((order, energy))
     }
 
     /// The frames of every level, as depth needs them.
@@ -376,28 +369,16 @@ fn block_grid(grid: Size) -> Size {
     Size::new(blocks(grid.width), blocks(grid.height))
 }
 
-/// The best registered frame of the middle level and its neighbours; among equals the middle one.
-fn middle(order: &FocusOrder, poses: &[Option<Pose>]) -> usize {
-    let middle = order.clusters.len() / 2;
-    let around = middle.saturating_sub(1)..(middle + 2).min(order.clusters.len());
-    let correlation = |frame: usize| poses[frame].map_or(-1.0, |pose| pose.correlation);
-    let candidates = around.map(|level| (order.clusters[level][0], level.abs_diff(middle)));
-    candidates
-        .max_by(|a, b| correlation(a.0).total_cmp(&correlation(b.0)).then(b.1.cmp(&a.1)))
-        .expect("an order has two levels at least")
-        .0
-}
-
-/// The poses of the `kept` frames on another reference.
-fn rebase(poses: &[Option<Pose>], reference: usize, kept: &[bool]) -> Vec<Option<Pose>> {
-    let base = poses[reference].expect("the reference is registered");
-    let back = base.transform.inverse();
-    let rebased = poses.iter().zip(kept).map(|(pose, kept)| {
-        pose.filter(|_| *kept).map(|pose| Pose {
-            transform: pose.transform.after(&back),
-            gain: pose.gain / base.gain,
-            correlation: pose.correlation,
-        })
-    });
-    rebased.collect()
+/// Marks the blocks whose centre a frame does not cover.
+fn mark_uncovered(means: &mut Plane<f32>, transform: &Transform, grid: Size) {
+    let (width, height) = (f64::from(grid.width), f64::from(grid.height));
+    let Size { width: across, height: down } = means.size;
+    for (index, mean) in means.data.iter_mut().enumerate() {
+        let (bx, by) = (index as u32 % across, index as u32 / across);
+        let centre = |block: u32, side: f64, count: u32| (f64::from(block) + 0.5) * side / f64::from(count) - 0.5;
+        let [x, y] = transform.apply(centre(bx, width, across), centre(by, height, down));
+        if !(-0.5..width - 0.5).contains(&x) || !(-0.5..height - 0.5).contains(&y) {
+            *mean = OUTSIDE;
+        }
+    }
 }

@@ -35,7 +35,7 @@ const JUDGED_WIDTH: u32 = 128;
 const GOOD_START: f64 = 0.9;
 
 impl<G: Clone> Pyramid<G> {
-    /// Reduces `plane` until nothing is left to gain; `base` halvings come before the first level.
+    /// Reduces `plane` until nothing is left to gain.
     pub fn new<B: Backend<Gray = G>>(backend: &B, plane: G, size: Size) -> Self {
         let mut levels = vec![(plane, size)];
         loop {
@@ -60,7 +60,7 @@ pub fn halvings(size: Size) -> u32 {
     count
 }
 
-/// Registers `frame` to `reference`, starting from `start` in cells of the base; `None` if nothing fits.
+/// Registers `frame` to `reference`; `None` if nothing fits.
 ///
 /// # Errors
 /// [`crate::error::Error::Device`] if the device was lost.
@@ -68,7 +68,6 @@ pub fn register<B: Backend>(
     backend: &B,
     reference: &Pyramid<B::Gray>,
     frame: &Pyramid<B::Gray>,
-    start: Transform,
 ) -> Result<Option<Pose>> {
     let coarsest = reference.levels.len() - 1;
     let fit = |transform: &Transform, level: usize| -> Result<NormalEquations> {
@@ -76,27 +75,23 @@ pub fn register<B: Backend>(
         let warped = backend.warp(&frame.levels[level].0, transform, 1.0, Edge::Mark, *size);
         backend.align(plane, &warped)
     };
-    let mut at = refine(&fit, start.on_grid(f64::from(1u32 << coarsest)), coarsest, reference)?;
-    if correlation(&fit(&at, coarsest)?) < GOOD_START {
-        let found = search(&fit, coarsest, reference)?;
-        if correlation(&fit(&found, coarsest)?) > correlation(&fit(&at, coarsest)?) {
-            at = found;
+    let size = |level: usize| reference.levels[level].1;
+    let (mut at, mut sums) = refine(&fit, Transform::IDENTITY, coarsest, size(coarsest))?;
+    if correlation(&sums) < GOOD_START {
+        let found = search(&fit, coarsest, size(coarsest))?;
+        if correlation(&found.1) > correlation(&sums) {
+            (at, sums) = found;
         }
     }
-    let mut judged = f64::NEG_INFINITY;
-    let mut gain = 1.0;
-    for level in (0..=coarsest).rev() {
-        if level < coarsest {
-            at = refine(&fit, at.from_grid(2.0), level, reference)?;
-        }
-        let sums = fit(&at, level)?;
-        if level == coarsest || reference.levels[level].1.width <= JUDGED_WIDTH {
+    let mut judged = correlation(&sums);
+    for level in (0..coarsest).rev() {
+        (at, sums) = refine(&fit, at.from_grid(2.0), level, size(level))?;
+        if size(level).width <= JUDGED_WIDTH {
             judged = correlation(&sums);
         }
-        gain = mean_ratio(&sums);
     }
-    let plausible = judged >= MIN_CORRELATION && is_plausible(&at, reference.levels[0].1);
-    Ok(plausible.then_some(Pose { transform: at, gain, correlation: judged }))
+    let plausible = judged >= MIN_CORRELATION && is_plausible(&at, size(0));
+    Ok(plausible.then(|| Pose { transform: at, gain: mean_ratio(&sums), correlation: judged }))
 }
 
 /// Correlation below which a frame shows something else.
@@ -113,40 +108,41 @@ fn is_plausible(transform: &Transform, size: Size) -> bool {
         && (x - cx).hypot(y - cy) < 0.25 * f64::from(size.width)
 }
 
-/// Gauss–Newton steps at one level until the corners move less than a hundredth of a cell.
-fn refine<G>(
+/// Gauss–Newton steps at one level until the corners move less than a fiftieth of a cell; returns the sums before the
+/// last step too.
+fn refine(
     fit: &impl Fn(&Transform, usize) -> Result<NormalEquations>,
     start: Transform,
     level: usize,
-    reference: &Pyramid<G>,
-) -> Result<Transform> {
+    size: Size,
+) -> Result<(Transform, NormalEquations)> {
     const MAX_STEPS: usize = 12;
-    const SETTLED: f64 = 0.01;
-    let size = reference.levels[level].1;
+    const SETTLED: f64 = 0.02;
     let (width, height) = (f64::from(size.width), f64::from(size.height));
     let mut at = start;
-    for _ in 0..MAX_STEPS {
-        let Some(step) = solve(&fit(&at, level)?) else { break };
+    let mut sums = fit(&at, level)?;
+    for step in 1..=MAX_STEPS {
+        let Some(solved) = solve(&sums) else { break };
         let unit = 2.0 / width;
         let centre = [(width - 1.0) / 2.0, (height - 1.0) / 2.0];
-        let moved = Transform::similarity(step[0] * unit, step[1] * unit, [step[2], step[3]], centre);
+        let moved = Transform::similarity(solved[0] * unit, solved[1] * unit, [solved[2], solved[3]], centre);
         at = at.after(&moved);
-        if moved.corner_distance(&Transform::IDENTITY, width, height) < SETTLED {
+        if step == MAX_STEPS || moved.corner_distance(&Transform::IDENTITY, width, height) < SETTLED {
             break;
         }
+        sums = fit(&at, level)?;
     }
-    Ok(at)
+    Ok((at, sums))
 }
 
 /// The best of a lattice of shifts up to an eighth of the width, refined.
-fn search<G>(
+fn search(
     fit: &impl Fn(&Transform, usize) -> Result<NormalEquations>,
     level: usize,
-    reference: &Pyramid<G>,
-) -> Result<Transform> {
+    size: Size,
+) -> Result<(Transform, NormalEquations)> {
     const STEPS: i32 = 3;
     const TRIES: usize = 3;
-    let size = reference.levels[level].1;
     let pitch = f64::from(size.width) / 8.0 / f64::from(STEPS);
     let mut starts = Vec::new();
     for dy in -STEPS..=STEPS {
@@ -157,15 +153,14 @@ fn search<G>(
         }
     }
     starts.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut best = (f64::NEG_INFINITY, Transform::IDENTITY);
-    for (_, start) in &starts[..TRIES] {
-        let found = refine(fit, *start, level, reference)?;
-        let fits = correlation(&fit(&found, level)?);
-        if fits > best.0 {
-            best = (fits, found);
+    let mut best = refine(fit, starts[0].1, level, size)?;
+    for (_, start) in &starts[1..TRIES] {
+        let found = refine(fit, *start, level, size)?;
+        if correlation(&found.1) > correlation(&best.1) {
+            best = found;
         }
     }
-    Ok(best.1)
+    Ok(best)
 }
 
 /// The Gauss–Newton step, or `None` where the picture has nothing to hold on to.

@@ -28,7 +28,6 @@ pub struct Scratch {
     folder: PathBuf,
     grid: Size,
     base: Size,
-    bytes: Vec<u8>,
 }
 
 impl Scratch {
@@ -38,7 +37,12 @@ impl Scratch {
     /// [`Error::Io`] naming `folder` if it is not writable.
     pub fn new(folder: &Path, grid: Size, base: Size) -> Result<Self> {
         let file = tempfile::tempfile_in(folder).map_err(Error::io(folder, "making a scratch file"))?;
-        Ok(Self { file, folder: folder.to_owned(), grid, base, bytes: Vec::new() })
+        Ok(Self { file, folder: folder.to_owned(), grid, base })
+    }
+
+    /// Size of the frames' grid.
+    pub const fn grid(&self) -> Size {
+        self.grid
     }
 
     /// Bytes of a record.
@@ -51,14 +55,29 @@ impl Scratch {
     /// # Errors
     /// [`Error::Io`] with what to do where the disk is full.
     pub fn put(&mut self, index: usize, record: &Record) -> Result<()> {
-        let start = index as u64 * self.record();
-        let parts: [&[u8]; 3] = [
-            bytemuck::cast_slice(&record.measure.data),
-            bytemuck::cast_slice(&record.base.data),
-            bytemuck::cast_slice(&record.color.data),
-        ];
+        let at = index as u64 * self.record();
+        self.write(
+            at,
+            &[
+                bytemuck::cast_slice(&record.measure.data),
+                bytemuck::cast_slice(&record.base.data),
+                bytemuck::cast_slice(&record.color.data),
+            ],
+        )
+    }
+
+    /// Replaces the focus measure of frame `index`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] as for [`Self::put`].
+    pub fn put_measure(&mut self, index: usize, measure: &Plane<f32>) -> Result<()> {
+        let at = index as u64 * self.record();
+        self.write(at, &[bytemuck::cast_slice(&measure.data)])
+    }
+
+    fn write(&mut self, at: u64, parts: &[&[u8]]) -> Result<()> {
         self.file
-            .seek(SeekFrom::Start(start))
+            .seek(SeekFrom::Start(at))
             .and_then(|_| parts.iter().try_for_each(|part| self.file.write_all(part)))
             .map_err(Error::io(&self.folder, "writing the scratch file (it needs about 8 bytes a grid cell and frame)"))
     }
@@ -87,20 +106,21 @@ impl Scratch {
     /// [`Error::Io`] if the file cannot be read back.
     pub fn color(&mut self, index: usize) -> Result<Plane<[u8; 3]>> {
         let at = index as u64 * self.record() + 4 * (self.grid.area() + self.base.area()) as u64;
-        self.read(at, 3 * self.grid.area())?;
-        Ok(Plane::new(self.grid, bytemuck::cast_slice(&self.bytes).to_vec()))
+        let mut plane = Plane::filled(self.grid, [0; 3]);
+        self.read(at, bytemuck::cast_slice_mut(&mut plane.data))?;
+        Ok(plane)
     }
 
     fn floats(&mut self, at: u64, size: Size) -> Result<Plane<f32>> {
-        self.read(at, 4 * size.area())?;
-        Ok(Plane::new(size, bytemuck::pod_collect_to_vec(&self.bytes)))
+        let mut plane = Plane::filled(size, 0.0);
+        self.read(at, bytemuck::cast_slice_mut(&mut plane.data))?;
+        Ok(plane)
     }
 
-    fn read(&mut self, at: u64, length: usize) -> Result<()> {
-        self.bytes.resize(length, 0);
+    fn read(&mut self, at: u64, bytes: &mut [u8]) -> Result<()> {
         self.file
             .seek(SeekFrom::Start(at))
-            .and_then(|_| self.file.read_exact(&mut self.bytes))
+            .and_then(|_| self.file.read_exact(bytes))
             .map_err(Error::io(&self.folder, "reading the scratch file"))
     }
 }

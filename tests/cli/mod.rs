@@ -1,0 +1,11 @@
+//! The real executable in temporary folders: the whole job, its options, and bad input.
+
+mod bad_input;
+mod devices;
+mod inputs;
+mod interrupt;
+mod job;
+mod measured;
+mod output_folder;
+mod stack;
+mod testenv;
