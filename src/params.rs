@@ -1,9 +1,9 @@
 //! Constants and stage parameters that CPU and GPU share, each in one place.
 
 /// Binomial smoothing kernel, σ = 1 px, sum 16.
-pub const BINOMIAL: [i32; 5] = [1, 4, 6, 4, 1];
+pub const BINOMIAL: [i8; 5] = [1, 4, 6, 4, 1];
 /// [`BINOMIAL`] convolved with the second difference 1, −2, 1.
-pub const BINOMIAL_LAPLACIAN: [i32; 7] = [1, 2, -1, -4, -1, 2, 1];
+pub const BINOMIAL_LAPLACIAN: [i8; 7] = [1, 2, -1, -4, -1, 2, 1];
 /// What the integer kernels multiply the Laplacian of smoothed luma by: 16 across × 16 down.
 pub const LAPLACIAN_UNIT: f32 = 256.0;
 

@@ -64,7 +64,7 @@ impl Talk {
     /// The error that ends the command.
     pub fn error(&self, error: &Error) {
         self.bar.finish_and_clear();
-        eprintln!("error: {error}");
+        eprintln!("error: {error}{}", remedy(error));
     }
 
     /// The result: `value` as JSON under --json, else `text`, on stdout.
@@ -73,7 +73,9 @@ impl Talk {
         let stdout = Path::new("stdout");
         let mut out = std::io::stdout().lock();
         if self.json {
-            let json = serde_json::to_string(value).map_err(std::io::Error::from).map_err(Error::io(stdout, "writing"))?;
+            let json = serde_json::to_string(value)
+                .map_err(std::io::Error::from)
+                .map_err(Error::io(stdout, "writing"))?;
             writeln!(out, "{json}").map_err(Error::io(stdout, "writing"))
         } else if self.quiet {
             Ok(())
@@ -83,10 +85,31 @@ impl Talk {
     }
 }
 
+/// What to do about a file that the system refuses: its own words say only what it refuses.
+fn remedy(error: &Error) -> &'static str {
+    use std::io::ErrorKind as Kind;
+    let Error::Io { source, .. } = error else { return "" };
+    match source.kind() {
+        Kind::StorageFull | Kind::QuotaExceeded => "; free some space, or take a folder on another disk (-o)",
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
+            "; take a folder that you may write to (-o), or have the rights changed"
+        }
+        Kind::NotFound | Kind::NotADirectory => "; is the path right? Results go where -o says",
+        _ => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn progress_template_is_valid() {
         super::Talk::new(false, true, 0).progress("decode", 1, 2);
+    }
+
+    #[test]
+    fn the_system_s_refusals_have_a_remedy() {
+        let error =
+            crate::error::Error::io("map".as_ref(), "writing")(std::io::ErrorKind::StorageFull.into());
+        assert!(super::remedy(&error).contains("free some space"));
     }
 }

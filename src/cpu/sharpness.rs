@@ -4,6 +4,8 @@
 //! binomial 1-4-6-4-1 (σ = 1 px), which makes it robust to sensor noise. Both filters are one separable integer
 //! kernel here, so the Laplacian itself is exact. Edge rule: luma is replicated outside the frame.
 
+use std::ops::{Add, Mul, Sub};
+
 use multiversion::multiversion;
 use rayon::prelude::*;
 
@@ -29,7 +31,27 @@ pub fn sharpness(luma: &Luma, cell: u32) -> Moments {
     }
 }
 
-fn moments<T: Copy + Into<i32> + Sync>(plane: &Plane<T>, cell: u32, full_scale: f32) -> Moments {
+/// A sample of luma and the integers in which filtering it down a column stays exact.
+trait Sample: Copy + Into<Self::Sum> + Sync {
+    /// 16 bits hold all sums of 8-bit luma, which doubles what a vector register does.
+    type Sum: Copy
+        + From<i8>
+        + Into<i32>
+        + Send
+        + Add<Output = Self::Sum>
+        + Sub<Output = Self::Sum>
+        + Mul<Output = Self::Sum>;
+}
+
+impl Sample for u8 {
+    type Sum = i16;
+}
+
+impl Sample for u16 {
+    type Sum = i32;
+}
+
+fn moments<T: Sample>(plane: &Plane<T>, cell: u32, full_scale: f32) -> Moments {
     let grid = plane.size.grid(cell);
     let mut out = Moments {
         laplacian: Plane::filled(grid, 0.0),
@@ -44,7 +66,7 @@ fn moments<T: Copy + Into<i32> + Sync>(plane: &Plane<T>, cell: u32, full_scale: 
         .zip(out.luma.data.par_chunks_exact_mut(width))
         .enumerate()
         .for_each_init(
-            || Columns::new(plane.size),
+            || Columns::<T>::new(plane.size),
             |columns, (cell_row, ((laplacian, energy), luma))| {
                 let top = cell_row as u32 * cell;
                 let rows = cell.min(plane.size.height - top);
@@ -62,11 +84,11 @@ fn moments<T: Copy + Into<i32> + Sync>(plane: &Plane<T>, cell: u32, full_scale: 
 }
 
 /// Sums down the columns of one row of cells.
-struct Columns {
+struct Columns<T: Sample> {
     /// Vertically smoothed luma, padded by 3 on each side.
-    smooth: Vec<i32>,
+    smooth: Vec<T::Sum>,
     /// Vertical Laplacian of the smoothed luma, padded alike.
-    bent: Vec<i32>,
+    bent: Vec<T::Sum>,
     laplacian: Vec<i32>,
     energy: Vec<f32>,
     luma: Vec<i32>,
@@ -74,12 +96,12 @@ struct Columns {
 
 const PAD: usize = 3;
 
-impl Columns {
+impl<T: Sample> Columns<T> {
     fn new(size: Size) -> Self {
         let width = size.width as usize;
         Self {
-            smooth: vec![0; width + 2 * PAD],
-            bent: vec![0; width + 2 * PAD],
+            smooth: vec![0.into(); width + 2 * PAD],
+            bent: vec![0.into(); width + 2 * PAD],
             laplacian: vec![0; width],
             energy: vec![0.0; width],
             luma: vec![0; width],
@@ -93,7 +115,7 @@ impl Columns {
     }
 
     /// Adds the row in the middle of seven.
-    fn add<T: Copy + Into<i32>>(&mut self, rows: [&[T]; 7]) {
+    fn add(&mut self, rows: [&[T]; 7]) {
         let width = self.luma.len();
         filter_down(
             rows,
@@ -113,9 +135,9 @@ impl Columns {
     fn reduce(&self, cell: usize, rows: f32, full_scale: f32, out: [&mut [f32]; 3]) {
         let scale = Scale { rows, full_scale, unit: 1.0 / (full_scale * LAPLACIAN_UNIT) };
         match cell {
-            1 => reduce_by::<1>(self, &scale, out),
-            2 => reduce_by::<2>(self, &scale, out),
-            _ => reduce_by::<4>(self, &scale, out),
+            1 => reduce_by::<T, 1>(self, &scale, out),
+            2 => reduce_by::<T, 2>(self, &scale, out),
+            _ => reduce_by::<T, 4>(self, &scale, out),
         }
     }
 }
@@ -127,7 +149,7 @@ struct Scale {
     unit: f32,
 }
 
-fn reduce_by<const CELL: usize>(columns: &Columns, scale: &Scale, [laplacian, energy, luma]: [&mut [f32]; 3]) {
+fn reduce_by<T: Sample, const CELL: usize>(columns: &Columns<T>, scale: &Scale, [laplacian, energy, luma]: [&mut [f32]; 3]) {
     let columns = columns.laplacian.chunks(CELL).zip(columns.energy.chunks(CELL)).zip(columns.luma.chunks(CELL));
     let out = laplacian.iter_mut().zip(energy).zip(luma);
     for (((laplacian, energy), luma), ((l, e), y)) in out.zip(columns) {
@@ -139,29 +161,37 @@ fn reduce_by<const CELL: usize>(columns: &Columns, scale: &Scale, [laplacian, en
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn filter_down<T: Copy + Into<i32>>(rows: [&[T]; 7], smooth: &mut [i32], bent: &mut [i32], luma: &mut [i32]) {
+fn filter_down<T: Sample>(rows: [&[T]; 7], smooth: &mut [T::Sum], bent: &mut [T::Sum], luma: &mut [i32]) {
     let width = luma.len();
     let [a, b, c, d, e, f, g] = rows.map(|row| &row[..width]);
     let (smooth, bent) = (&mut smooth[..width], &mut bent[..width]);
+    let times = <T::Sum as From<i8>>::from;
     for x in 0..width {
-        let [a, b, c, d, e, f, g]: [i32; 7] = [a[x], b[x], c[x], d[x], e[x], f[x], g[x]].map(Into::into);
-        smooth[x] = b + f + BINOMIAL[1] * (c + e) + BINOMIAL[2] * d;
-        bent[x] = a + g + BINOMIAL_LAPLACIAN[1] * (b + f) - (c + e) + BINOMIAL_LAPLACIAN[3] * d;
-        luma[x] += d;
+        let [a, b, c, d, e, f, g]: [T::Sum; 7] = [a[x], b[x], c[x], d[x], e[x], f[x], g[x]].map(Into::into);
+        smooth[x] = b + f + times(BINOMIAL[1]) * (c + e) + times(BINOMIAL[2]) * d;
+        bent[x] = a + g + times(BINOMIAL_LAPLACIAN[1]) * (b + f) - (c + e) + times(BINOMIAL_LAPLACIAN[3]) * d;
+    }
+    for (sum, value) in luma.iter_mut().zip(d) {
+        *sum += Into::<T::Sum>::into(*value).into();
     }
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn filter_across(smooth: &[i32], bent: &[i32], laplacian: &mut [i32], energy: &mut [f32]) {
+fn filter_across<S>(smooth: &[S], bent: &[S], laplacian: &mut [i32], energy: &mut [f32])
+where
+    S: Copy + From<i8> + Into<i32> + Add<Output = S> + Sub<Output = S> + Mul<Output = S>,
+{
     let width = laplacian.len();
     let energy = &mut energy[..width];
-    let s: [&[i32]; 7] = std::array::from_fn(|k| &smooth[k..k + width]);
-    let b: [&[i32]; 5] = std::array::from_fn(|k| &bent[k + 1..k + 1 + width]);
+    let s: [&[S]; 7] = std::array::from_fn(|k| &smooth[k..k + width]);
+    let b: [&[S]; 5] = std::array::from_fn(|k| &bent[k + 1..k + 1 + width]);
+    let times = <S as From<i8>>::from;
     for x in 0..width {
-        let across = s[0][x] + s[6][x] + BINOMIAL_LAPLACIAN[1] * (s[1][x] + s[5][x]) - (s[2][x] + s[4][x])
-            + BINOMIAL_LAPLACIAN[3] * s[3][x];
-        let down = b[0][x] + b[4][x] + BINOMIAL[1] * (b[1][x] + b[3][x]) + BINOMIAL[2] * b[2][x];
-        let value = across + down;
+        let across = s[0][x] + s[6][x] + times(BINOMIAL_LAPLACIAN[1]) * (s[1][x] + s[5][x])
+            - (s[2][x] + s[4][x])
+            + times(BINOMIAL_LAPLACIAN[3]) * s[3][x];
+        let down = b[0][x] + b[4][x] + times(BINOMIAL[1]) * (b[1][x] + b[3][x]) + times(BINOMIAL[2]) * b[2][x];
+        let value: i32 = Into::<i32>::into(across) + Into::<i32>::into(down);
         laplacian[x] += value;
         energy[x] += value as f32 * value as f32;
     }

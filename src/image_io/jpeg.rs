@@ -7,7 +7,7 @@ use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, 
 
 use super::cells::{Averager, Component, Grid, average_ycc};
 use super::probe::Reason;
-use super::{Format, Header, Limits, metadata};
+use super::{Format, Header, Limits, Spares, metadata};
 use crate::frame::{Frame, Luma, Plane, Size};
 
 /// Segments before the picture data; a profile takes up to 255.
@@ -109,13 +109,18 @@ thread_local! {
 }
 
 /// Decodes a JPEG file held in memory.
-pub(super) fn decode(bytes: &[u8], header: &Header, color_cell: Option<u32>) -> Result<Frame, Reason> {
+pub(super) fn decode(
+    bytes: &[u8],
+    header: &Header,
+    color_cell: Option<u32>,
+    spares: &Spares,
+) -> Result<Frame, Reason> {
     DECOMPRESSOR.with_borrow_mut(|slot| {
         let mut decompressor = match slot.take() {
             Some(decompressor) => decompressor,
             None => Decompressor::new().map_err(reason)?,
         };
-        let frame = decode_with(&mut decompressor, bytes, header, color_cell)?;
+        let frame = decode_with(&mut decompressor, bytes, header, color_cell, spares)?;
         // Not put back after an error: a fresh one has no state to be wrong.
         *slot = Some(decompressor);
         Ok(frame)
@@ -127,6 +132,7 @@ fn decode_with(
     bytes: &[u8],
     header: &Header,
     color_cell: Option<u32>,
+    spares: &Spares,
 ) -> Result<Frame, Reason> {
     decompressor.set_scan_limit(MAX_SCANS).map_err(reason)?;
     let found = decompressor.read_header(bytes).map_err(reason)?;
@@ -150,7 +156,7 @@ fn decode_with(
             (luma, Some(color))
         }
         Some((_, grid)) => {
-            let (luma, color) = planes(decompressor, bytes, &found, stored, &grid)?;
+            let (luma, color) = planes(decompressor, bytes, &found, stored, &grid, spares)?;
             (luma, Some(color))
         }
     };
@@ -198,6 +204,7 @@ fn planes(
     found: &DecompressHeader,
     stored: Size,
     grid: &Grid,
+    spares: &Spares,
 ) -> Result<(Plane<u8>, Plane<[u8; 3]>), Reason> {
     let (across, down) = found.subsamp.size();
     // TurboJPEG pads the luma plane to whole chroma samples.
@@ -208,7 +215,7 @@ fn planes(
     let expected = turbojpeg::yuv_pixels_len(found.width, 1, found.height, found.subsamp).map_err(reason)?;
     assert_eq!(length, expected, "the layout of TurboJPEG's planes");
 
-    let mut samples = vec![0; length];
+    let mut samples = spares.take(length);
     let (width, height, subsamp) = (found.width, found.height, found.subsamp);
     let output = YuvImage { pixels: &mut samples[..], width, align: 1, height, subsamp };
     decompressor.decompress_to_yuv(bytes, output).map_err(reason)?;
@@ -232,7 +239,6 @@ fn planes(
         }
     }
     samples.truncate(stored.area());
-    samples.shrink_to_fit();
     Ok((Plane::new(stored, samples), color))
 }
 

@@ -16,7 +16,7 @@ mod probe;
 mod rows;
 mod tiff;
 
-pub use decode::decode;
+pub use decode::{Spares, decode, decode_into};
 pub use encode::{
     write_atomically, write_jpeg, write_png_gray16, write_png_rgb8, write_png_rgb16, write_tiff_f32,
 };

@@ -17,7 +17,7 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::files::{LeftOutFile, MapFile, name_from};
 use crate::frame::{Plane, Size};
-use crate::image_io::{self, Header, Limits};
+use crate::image_io::{self, Header, Limits, Spares};
 use crate::order::{self, Anchor, Anchors, Blocks, FocusOrder, Reason};
 use crate::params::{Edge, OUTSIDE, cell_for};
 use crate::transform::Transform;
@@ -169,18 +169,20 @@ impl<B: Backend> Run<'_, B> {
         let mut done = 0;
         let (backend, progress, interrupt, threads) = (self.backend, self.progress, self.interrupt, self.job.threads);
         let block_grid = block_grid(files[0].1.size.grid(cell));
-        stream(&files, Some(cell), threads, interrupt, |slot, frame| {
+        let spares = Spares::default();
+        stream(&files, Some(cell), threads, interrupt, &spares, |slot, frame| {
             done += 1;
             progress("analyse", done, files.len());
-            let frame = match frame {
+            let mut frame = match frame {
                 Ok(frame) => frame,
                 Err(error) => {
                     self.leave_out(places[slot], &error);
                     return Ok(());
                 }
             };
-            let color = frame.color.expect("colour was asked for");
+            let color = frame.color.take().expect("colour was asked for");
             let (measure, mut luma) = backend.analyse(&frame.luma, cell)?;
+            spares.give(frame);
             for _ in 0..halvings(color.size) {
                 luma = backend.reduce(&luma);
             }

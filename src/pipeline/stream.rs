@@ -7,7 +7,7 @@ use crossbeam_channel::bounded;
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::image_io::{self, Header};
+use crate::image_io::{self, Header, Spares};
 
 /// A Ctrl-C that the pipeline looks at between frames.
 pub type Interrupt = AtomicBool;
@@ -23,7 +23,7 @@ pub fn check(interrupt: &Interrupt) -> Result<()> {
 /// Decodes `files` on `threads` threads and calls `consume` with index and result, in the order of completion.
 ///
 /// At most `threads` + 2 decoded frames are alive: one per decoder, one in the channel, one with the consumer.
-/// Colour is averaged over cells of `color_cell` pixels.
+/// Colour is averaged over cells of `color_cell` pixels; `consume` may give frames back to `spares`.
 ///
 /// # Errors
 /// The first error of `consume`, or [`Error::Interrupted`]; then no further frame is decoded.
@@ -32,6 +32,7 @@ pub fn stream(
     color_cell: Option<u32>,
     threads: usize,
     interrupt: &Interrupt,
+    spares: &Spares,
     mut consume: impl FnMut(usize, Result<Frame>) -> Result<()>,
 ) -> Result<()> {
     let next = AtomicUsize::new(0);
@@ -43,7 +44,7 @@ pub fn stream(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some((path, header)) = files.get(index) else { break };
-                    let frame = image_io::decode(path, header, color_cell);
+                    let frame = image_io::decode_into(path, header, color_cell, spares);
                     // The consumer is gone after an error: stop.
                     if sender.send((index, frame)).is_err() {
                         break;

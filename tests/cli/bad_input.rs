@@ -70,7 +70,10 @@ fn one_frame() {
     let env = TestEnv::new();
     plain(&env, "frames/a.png", Size::new(40, 30), 90);
     refused(&env, 2, &["a.png", "two frames", "add photos"]);
-    env.run(["map", "frames/a.png", "frames/a.png", "frames", "-o", "map"]).exits(2).refuses().says(&["two frames"]);
+    env.run(["map", "frames/a.png", "frames/a.png", "frames", "-o", "map"])
+        .exits(2)
+        .refuses()
+        .says(&["two frames"]);
 }
 
 #[test]
@@ -79,7 +82,11 @@ fn absent_frames() {
     let run = env.run(["map", "frames", "absent.jpg", "-o", "map", "--near", "00.png"]).exits(3);
     run.says(&["absent.jpg", "no such file"]);
     let env = TestEnv::new();
-    env.run(["map", "a.jpg", "b.jpg", "-o", "map"]).exits(1).refuses().says(&["a.jpg", "b.jpg", "no such file"]);
+    env.run(["map", "a.jpg", "b.jpg", "-o", "map"]).exits(1).refuses().says(&[
+        "a.jpg",
+        "b.jpg",
+        "no such file",
+    ]);
     assert!(env.list("").is_empty());
 }
 
@@ -106,7 +113,9 @@ fn truncated_files() {
         let path = env.path("a.tif");
         let header = image_io::probe(&stack.photo(4), &Limits::default()).expect("a photo");
         let mut encoder = TiffEncoder::new(File::create(&path).expect("a file")).expect("a TIFF");
-        encoder.write_image::<Gray8>(header.size.width, header.size.height, &vec![7; header.size.area()]).expect("a picture");
+        encoder
+            .write_image::<Gray8>(header.size.width, header.size.height, &vec![7; header.size.area()])
+            .expect("a picture");
         fs::read(path).expect("a TIFF")
     };
     for (name, bytes) in [("x.jpg", &jpeg), ("x.png", &png), ("x.tif", &tiff)] {
@@ -209,8 +218,16 @@ fn anchors_that_make_no_sense() {
         }
     }
     with(&["--near", "03.png", "--far", "03.png"]).exits(2).refuses().says(&["--near", "--far", "different"]);
-    with(&["--near", "03.png", "--far", "frames/03.png"]).exits(2).refuses().says(&["--near", "--far", "different"]);
-    with(&["--near", "0.5,0.5", "--far", "0.5,0.5"]).exits(2).refuses().says(&["--near", "--far", "different"]);
+    with(&["--near", "03.png", "--far", "frames/03.png"]).exits(2).refuses().says(&[
+        "--near",
+        "--far",
+        "different",
+    ]);
+    with(&["--near", "0.5,0.5", "--far", "0.5,0.5"]).exits(2).refuses().says(&[
+        "--near",
+        "--far",
+        "different",
+    ]);
     with(&["--near", "0.5,0.5", "--far", "0.5001,0.5"]).exits(2).refuses().says(&["near", "far"]);
     // Anchors that were left out.
     env.write("frames/broken.png", "no picture");
@@ -223,7 +240,15 @@ fn anchors_that_make_no_sense() {
 fn mapped() -> TestEnv {
     let (env, stack) = (TestEnv::new(), rendered(&small()));
     let frames = stack.shuffled();
-    env.run(["map".as_ref(), frames.as_os_str(), "-o".as_ref(), "map".as_ref(), "--near".as_ref(), stack.near.as_ref()]).exits(0);
+    env.run([
+        "map".as_ref(),
+        frames.as_os_str(),
+        "-o".as_ref(),
+        "map".as_ref(),
+        "--near".as_ref(),
+        stack.near.as_ref(),
+    ])
+    .exits(0);
     env
 }
 
@@ -302,7 +327,8 @@ fn damaged_planes() {
     }
     // A plane of another map.
     let env = mapped();
-    image_io::write_tiff_f32(&env.path("map/depth.tif"), &Plane::filled(Size::new(9, 9), 1.0), 1).expect("a plane");
+    image_io::write_tiff_f32(&env.path("map/depth.tif"), &Plane::filled(Size::new(9, 9), 1.0), 1)
+        .expect("a plane");
     let run = env.run(["plan", "map", "-n", "3"]).refuses().says(&["map again"]);
     assert!(matches!(run.code, Some(1 | 2)), "{:?}", run.code);
     assert!(!env.path("map/plan.json").exists());

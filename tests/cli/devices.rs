@@ -38,13 +38,24 @@ fn gpu_and_cpu_make_the_same_map_and_plan() {
         let pairs = cpu_depth.data.iter().zip(&gpu_depth.data).enumerate();
         let far: Vec<_> = pairs
             .filter(|(_, (c, g))| c.is_nan() != g.is_nan() || (**c - **g).abs() > 0.01)
-            .map(|(at, (c, g))| (at % cpu_depth.size.width as usize, at / cpu_depth.size.width as usize, *c, *g))
+            .map(|(at, (c, g))| {
+                (at % cpu_depth.size.width as usize, at / cpu_depth.size.width as usize, *c, *g)
+            })
             .collect();
         let share = far.len() as f64 / cpu_depth.data.len() as f64;
         let worst = far.iter().map(|(.., c, g)| (c - g).abs()).fold(0.0, f32::max);
         println!("{}, seed {}: {} cells differ, worst by {worst}", options.scene, options.seed, far.len());
-        assert!(share < MAY_DIFFER, "{share} of the depth differs, worst by {worst}; first {:?}", &far[..far.len().min(5)]);
-        for (c, g) in cpu_plan["steps"].as_array().expect("steps").iter().zip(gpu_plan["steps"].as_array().expect("steps")) {
+        assert!(
+            share < MAY_DIFFER,
+            "{share} of the depth differs, worst by {worst}; first {:?}",
+            &far[..far.len().min(5)]
+        );
+        for (c, g) in cpu_plan["steps"]
+            .as_array()
+            .expect("steps")
+            .iter()
+            .zip(gpu_plan["steps"].as_array().expect("steps"))
+        {
             for key in ["x", "y", "depth", "target_depth"] {
                 let (c, g) = (c[key].as_f64().expect(key), g[key].as_f64().expect(key));
                 assert!((c - g).abs() < 0.02, "{key}: {c} on the CPU, {g} on the GPU");
@@ -89,7 +100,9 @@ fn an_unknown_device_is_named() {
 /// Hides every driver from `command`.
 fn without_adapters(command: &mut Command) -> &mut Command {
     let nowhere = "/nonexistent";
-    for name in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "LIBGL_DRIVERS_PATH", "__EGL_VENDOR_LIBRARY_FILENAMES"] {
+    for name in
+        ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "LIBGL_DRIVERS_PATH", "__EGL_VENDOR_LIBRARY_FILENAMES"]
+    {
         command.env(name, nowhere);
     }
     command
@@ -101,7 +114,12 @@ fn without_an_adapter_gpu_says_what_to_install_and_auto_works() {
     let (env, stack) = (TestEnv::new(), rendered(&small()));
     let map = |device: &str| {
         let mut command = env.nearfar();
-        command.args(["--device", device, "map"]).arg(stack.shuffled()).args(["-o", "map", "--near", &stack.near]);
+        command.args(["--device", device, "map"]).arg(stack.shuffled()).args([
+            "-o",
+            "map",
+            "--near",
+            &stack.near,
+        ]);
         Run::of(without_adapters(&mut command))
     };
     map("gpu").exits(1).refuses().says(&["no compute adapter", "mesa-vulkan-drivers", "--device cpu"]);
@@ -110,5 +128,8 @@ fn without_an_adapter_gpu_says_what_to_install_and_auto_works() {
     assert_eq!(read_map(&env.path("map")).0.device, "cpu");
     let mut command = env.nearfar();
     let report = Run::of(without_adapters(command.args(["--json", "devices"]))).exits(0).json();
-    assert_eq!((report["auto"].as_str(), report["adapters"].as_array().map(Vec::len)), (Some("cpu"), Some(0)));
+    assert_eq!(
+        (report["auto"].as_str(), report["adapters"].as_array().map(Vec::len)),
+        (Some("cpu"), Some(0))
+    );
 }

@@ -59,7 +59,11 @@ fn leaves_an_old_map_as_it_was() {
     many_frames(&env);
     let stack = rendered(&small());
     env.run(["map".as_ref(), stack.shuffled().as_os_str(), "-o".as_ref(), "map".as_ref()]).exits(0);
-    let all = || list(&env.path("map")).into_iter().map(|name| std::fs::read(env.path("map").join(name)).expect("a file"));
+    let all = || {
+        list(&env.path("map"))
+            .into_iter()
+            .map(|name| std::fs::read(env.path("map").join(name)).expect("a file"))
+    };
     let before: Vec<_> = all().collect();
     let mut command = env.nearfar();
     command.args(["--device", "cpu", "--threads", "1", "map", "frames", "-o", "map"]);

@@ -43,7 +43,11 @@ fn the_whole_job() {
     for options in [small(), desk()] {
         let (env, stack) = (TestEnv::new(), rendered(&options));
         let run = map(&env, &stack, &[]).exits(0);
-        assert!(run.stdout.contains("nearfar plan map -n 9") && run.stdout.contains("depth.tif"), "{}", run.stdout);
+        assert!(
+            run.stdout.contains("nearfar plan map -n 9") && run.stdout.contains("depth.tif"),
+            "{}",
+            run.stdout
+        );
         let (found, depth) = read(&env);
         assert_eq!(stack.levels_of(&found), (0..9).collect::<Vec<_>>());
         assert!(found.left_out.is_empty() && !found.near_guessed);
@@ -56,10 +60,17 @@ fn the_whole_job() {
         assert!(env.list("map").contains(&"plan.png".to_owned()));
         let plan: PlanFile =
             serde_json::from_slice(&fs::read(env.path("map/plan.json")).expect("plan.json")).expect("a plan");
-        assert_eq!((plan.version, plan.reference.as_str(), plan.steps.len()), (1, found.reference.as_str(), 5));
+        assert_eq!(
+            (plan.version, plan.reference.as_str(), plan.steps.len()),
+            (1, found.reference.as_str(), 5)
+        );
         assert!((plan.af_size - 0.03).abs() < 1e-12);
         for (index, step) in plan.steps.iter().enumerate() {
-            assert_eq!((step.index, step.target_depth), (index, 2.0 * index as f64), "evenly from near to far");
+            assert_eq!(
+                (step.index, step.target_depth),
+                (index, 2.0 * index as f64),
+                "evenly from near to far"
+            );
             let (half_x, half_y) = (plan.af_size / 2.0, plan.af_size / 2.0 * 320.0 / 220.0);
             // A spot is made of whole pixels.
             assert!(step.x >= half_x - 0.01 && step.x <= 1.01 - half_x, "{step:?} is inside the frame");
@@ -84,7 +95,11 @@ fn json_is_one_object_and_what_the_file_says() {
     let written: Value =
         serde_json::from_slice(&fs::read(env.path("map/plan.json")).expect("plan.json")).expect("JSON");
     assert_eq!(printed, written);
-    let printed = env.run(["--json", "simulate", "--render", "stack", "--size", "64x48", "--frames", "3"]).exits(0).silent().json();
+    let printed = env
+        .run(["--json", "simulate", "--render", "stack", "--size", "64x48", "--frames", "3"])
+        .exits(0)
+        .silent()
+        .json();
     assert_eq!(printed["photos"], 3);
     assert!(env.path(printed["near"].as_str().expect("a path")).exists());
 }
@@ -133,7 +148,11 @@ fn reference_is_taken() {
     let error = stack.depth_error(&found, &depth);
     assert!(error < 0.5, "depth is off by {error} frames in the near frame's geometry");
     let other = TestEnv::new();
-    map(&other, &stack, &["--reference", "absent.jpg"]).exits(2).refuses().says(&["--reference", "absent.jpg", "name one"]);
+    map(&other, &stack, &["--reference", "absent.jpg"]).exits(2).refuses().says(&[
+        "--reference",
+        "absent.jpg",
+        "name one",
+    ]);
     assert!(other.list("").is_empty());
 }
 
@@ -164,19 +183,37 @@ fn anchors_as_points() {
         // A textured place whose surroundings are all near that depth.
         let all = (16..h - 16).step_by(4).flat_map(|y| (16..w - 16).step_by(4).map(move |x| (x, y)));
         let spread = |&(x, y): &(u32, u32)| {
-            let around = (y - 12..=y + 12).step_by(4).flat_map(|v| (x - 12..=x + 12).step_by(4).map(move |u| (u, v)));
-            around.map(|(u, v)| (truth.depth_index.at(u, v) - level).abs() + if truth.textured.at(u, v) { 0.0 } else { 1.0 }).sum::<f32>()
+            let around =
+                (y - 12..=y + 12).step_by(4).flat_map(|v| (x - 12..=x + 12).step_by(4).map(move |u| (u, v)));
+            around
+                .map(|(u, v)| {
+                    (truth.depth_index.at(u, v) - level).abs()
+                        + if truth.textured.at(u, v) { 0.0 } else { 1.0 }
+                })
+                .sum::<f32>()
         };
         let (x, y) = all.min_by(|a, b| spread(a).total_cmp(&spread(b))).expect("pixels");
         format!("{:.4},{:.4}", f64::from(x) / f64::from(w), f64::from(y) / f64::from(h))
     };
     let (near, far) = (point(1.0), point(7.0));
-    let run = env.run(["map".as_ref(), frames.as_os_str(), "-o".as_ref(), "map".as_ref(), "--near".as_ref(), near.as_ref(), "--far".as_ref(), far.as_ref()]);
+    let run = env.run([
+        "map".as_ref(),
+        frames.as_os_str(),
+        "-o".as_ref(),
+        "map".as_ref(),
+        "--near".as_ref(),
+        near.as_ref(),
+        "--far".as_ref(),
+        far.as_ref(),
+    ]);
     run.exits(0);
     let (found, _) = read(&env);
     let levels = stack.levels_of(&found);
     assert!(levels.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{levels:?}");
-    assert!(levels[0].abs_diff(1) <= 1 && levels[levels.len() - 1].abs_diff(7) <= 1, "{near} … {far} gave {levels:?}");
+    assert!(
+        levels[0].abs_diff(1) <= 1 && levels[levels.len() - 1].abs_diff(7) <= 1,
+        "{near} … {far} gave {levels:?}"
+    );
     assert!(!found.near_guessed);
 }
 
@@ -186,7 +223,16 @@ fn frames_beyond_the_anchors_are_left_out() {
     let named = |level: usize| stack.level.iter().find(|(_, at)| **at == level).expect("a photo").0.clone();
     let frames = stack.shuffled();
     let (near, far) = (named(2), named(6));
-    let run = env.run(["map".as_ref(), frames.as_os_str(), "-o".as_ref(), "map".as_ref(), "--near".as_ref(), near.as_ref(), "--far".as_ref(), far.as_ref()]);
+    let run = env.run([
+        "map".as_ref(),
+        frames.as_os_str(),
+        "-o".as_ref(),
+        "map".as_ref(),
+        "--near".as_ref(),
+        near.as_ref(),
+        "--far".as_ref(),
+        far.as_ref(),
+    ]);
     // As asked: not something left out against the user's will.
     let run = run.exits(0);
     let (found, _) = read(&env);
@@ -204,7 +250,9 @@ fn frames_beyond_the_anchors_are_left_out() {
 fn a_guessed_near_end_is_said_to_be_guessed() {
     let (env, stack) = (TestEnv::new(), rendered(&small()));
     let frames = stack.shuffled();
-    env.run(["map".as_ref(), frames.as_os_str(), "-o".as_ref(), "map".as_ref()]).exits(0).says(&["guessed", "--near"]);
+    env.run(["map".as_ref(), frames.as_os_str(), "-o".as_ref(), "map".as_ref()])
+        .exits(0)
+        .says(&["guessed", "--near"]);
     let (found, _) = read(&env);
     assert!(found.near_guessed);
     let levels = stack.levels_of(&found);
@@ -212,7 +260,16 @@ fn a_guessed_near_end_is_said_to_be_guessed() {
     assert!(levels == (0..9).collect::<Vec<_>>() || levels == backwards, "{levels:?}");
     // One anchor is enough to know.
     let far = stack.far.as_str();
-    env.run(["map".as_ref(), frames.as_os_str(), "-o".as_ref(), "map".as_ref(), "--far".as_ref(), far.as_ref()]).exits(0).silent();
+    env.run([
+        "map".as_ref(),
+        frames.as_os_str(),
+        "-o".as_ref(),
+        "map".as_ref(),
+        "--far".as_ref(),
+        far.as_ref(),
+    ])
+    .exits(0)
+    .silent();
     let (found, _) = read(&env);
     assert_eq!((found.near_guessed, stack.levels_of(&found)), (false, (0..9).collect::<Vec<_>>()));
 }
@@ -221,7 +278,16 @@ fn a_guessed_near_end_is_said_to_be_guessed() {
 fn the_order_of_the_files_does_not_matter() {
     let (env, stack) = (TestEnv::new(), rendered(&small()));
     let run = |frames: &Path, near: &str, far: &str| {
-        let args = ["map".as_ref(), frames.as_os_str(), "-o".as_ref(), "map".as_ref(), "--near".as_ref(), near.as_ref(), "--far".as_ref(), far.as_ref()];
+        let args = [
+            "map".as_ref(),
+            frames.as_os_str(),
+            "-o".as_ref(),
+            "map".as_ref(),
+            "--near".as_ref(),
+            near.as_ref(),
+            "--far".as_ref(),
+            far.as_ref(),
+        ];
         env.run(args).exits(0);
         read(&env)
     };
@@ -251,7 +317,8 @@ fn frames_that_missed_focus_are_left_out_and_named() {
 
 #[test]
 fn copies_make_clusters() {
-    let (env, stack) = (TestEnv::new(), rendered(&StackOptions { copies_per_level: 3, frames: 6, ..small() }));
+    let (env, stack) =
+        (TestEnv::new(), rendered(&StackOptions { copies_per_level: 3, frames: 6, ..small() }));
     map(&env, &stack, &[]).exits(0);
     let (found, _) = read(&env);
     let levels: Vec<Vec<usize>> =

@@ -64,8 +64,17 @@ fn moto_order_and_depth() {
     let end = |key: &str| shuffled[key].as_str().expect("a name").to_owned();
     let (near, far) = (end("near"), end("far"));
     let frames = folder.join("shuffled");
-    env.run(["map".as_ref(), frames.as_os_str(), "--near".as_ref(), near.as_ref(), "--far".as_ref(), far.as_ref(), "-o".as_ref(), "map".as_ref()])
-        .exits(0);
+    env.run([
+        "map".as_ref(),
+        frames.as_os_str(),
+        "--near".as_ref(),
+        near.as_ref(),
+        "--far".as_ref(),
+        far.as_ref(),
+        "-o".as_ref(),
+        "map".as_ref(),
+    ])
+    .exits(0);
     let (map, depth) = read_map(&env.path("map"));
     let level = |file: &String| shuffled["true_index"][name(Path::new(file))].as_f64().expect("a level");
     let levels: Vec<f64> = map.clusters.iter().map(|files| level(&files[0])).collect();

@@ -33,7 +33,10 @@ fn a_place_where_no_folder_can_be() {
     let env = TestEnv::new();
     for place in ["/proc/nearfar", "/sys/nearfar/map"] {
         map_to(&env, Path::new(place)).exits(1).refuses().says(&[place, "-o"]);
-        env.run(["simulate", "--size", "32x32", "--frames", "2", "--render", place]).exits(1).refuses().says(&[place]);
+        env.run(["simulate", "--size", "32x32", "--frames", "2", "--render", place])
+            .exits(1)
+            .refuses()
+            .says(&[place]);
     }
 }
 
@@ -78,7 +81,8 @@ fn a_full_disk() {
     map_to(&env, &disk.0.join("map")).exits(1).refuses().says(&["disk/map", "no space left", "free"]);
     assert!(list(&disk.0).is_empty(), "{:?}", list(&disk.0));
     let stack = disk.0.join("stack");
-    let args = ["simulate".as_ref(), "--size".as_ref(), "640x440".as_ref(), "--render".as_ref(), stack.as_os_str()];
+    let args =
+        ["simulate".as_ref(), "--size".as_ref(), "640x440".as_ref(), "--render".as_ref(), stack.as_os_str()];
     env.run(args).exits(1).refuses().says(&["disk/stack", "no space left", "free"]);
     assert!(list(&disk.0).is_empty(), "{:?}", list(&disk.0));
 }
@@ -89,17 +93,25 @@ fn a_disk_that_fills_up_at_the_end() {
     // The map's files fit, the picture of the plan does not.
     map_to(&env, &env.path("map")).exits(0);
     let files = list(&env.path("map"));
-    let bytes: u64 = files.iter().map(|name| std::fs::metadata(env.path("map").join(name)).expect("a file").len()).sum();
-    let Some(disk) = Disk::mount(env.path("disk"), &format!("size={}k", bytes.div_ceil(4096) * 4 + 4 * files.len() as u64)) else {
-        return ignored("cli::output_folder::a_disk_that_fills_up_at_the_end", "mounting a small disk takes root's rights");
+    let bytes: u64 =
+        files.iter().map(|name| std::fs::metadata(env.path("map").join(name)).expect("a file").len()).sum();
+    let Some(disk) = Disk::mount(
+        env.path("disk"),
+        &format!("size={}k", bytes.div_ceil(4096) * 4 + 4 * files.len() as u64),
+    ) else {
+        return ignored(
+            "cli::output_folder::a_disk_that_fills_up_at_the_end",
+            "mounting a small disk takes root's rights",
+        );
     };
     for name in &files {
         std::fs::copy(env.path("map").join(name), disk.0.join(name)).expect("room for the map");
     }
-    env.run(["plan".as_ref(), disk.0.as_os_str(), "-n".as_ref(), "3".as_ref()])
-        .exits(1)
-        .refuses()
-        .says(&["plan.", "no space left", "free"]);
+    env.run(["plan".as_ref(), disk.0.as_os_str(), "-n".as_ref(), "3".as_ref()]).exits(1).refuses().says(&[
+        "plan.",
+        "no space left",
+        "free",
+    ]);
     assert_eq!(list(&disk.0), files);
 }
 

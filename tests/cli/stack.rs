@@ -153,7 +153,9 @@ pub fn error(
             let frame = levels[low] + f64::from(found.fract()) * (levels[high] - levels[low]);
             let off = (frame - f64::from(expected)).abs();
             let counted = [textured.at(x, y) && !edge.at(x, y), true];
-            for ((sum, count), _) in sums.iter_mut().zip(&mut counts).zip(counted).filter(|(_, counted)| *counted) {
+            for ((sum, count), _) in
+                sums.iter_mut().zip(&mut counts).zip(counted).filter(|(_, counted)| *counted)
+            {
                 *sum += off;
                 *count += 1;
             }
@@ -177,10 +179,16 @@ pub fn names<'a>(files: impl IntoIterator<Item = &'a String>) -> Vec<String> {
 pub fn read_map(folder: &Path) -> (MapFile, Plane<f32>) {
     let map = MapFile::read(folder).expect("a sound map.json");
     let depth = image_io::read_tiff_f32(&folder.join("depth.tif")).expect("a sound depth.tif");
-    assert_eq!(super::testenv::list(folder), ["aif.jpg", "confidence.png", "depth.png", "depth.tif", "map.json"]);
+    assert_eq!(
+        super::testenv::list(folder),
+        ["aif.jpg", "confidence.png", "depth.png", "depth.tif", "map.json"]
+    );
     assert_eq!(map.version, 1);
     assert_eq!(map.order, map.clusters.iter().flatten().cloned().collect::<Vec<_>>());
-    assert_eq!((Some(&map.near), Some(&map.far)), (map.order.first(), map.order.last().map(|_| &map.clusters.last().unwrap()[0])));
+    assert_eq!(
+        (Some(&map.near), Some(&map.far)),
+        (map.order.first(), map.order.last().map(|_| &map.clusters.last().unwrap()[0]))
+    );
     assert!(map.order.contains(&map.reference));
     assert_eq!(map.transforms.keys().collect::<Vec<_>>(), {
         let mut order: Vec<_> = map.order.iter().collect();
@@ -194,7 +202,11 @@ pub fn read_map(folder: &Path) -> (MapFile, Plane<f32>) {
     for file in map.order.iter().chain(map.left_out.iter().map(|left_out| &left_out.file)) {
         assert!(folder.join(file).exists(), "{file} is relative to the map's folder");
     }
-    assert!(map.left_out.iter().all(|left_out| !left_out.reason.is_empty() && !map.order.contains(&left_out.file)));
+    assert!(
+        map.left_out
+            .iter()
+            .all(|left_out| !left_out.reason.is_empty() && !map.order.contains(&left_out.file))
+    );
     assert!(!map.timings_ms.is_empty() && map.timings_ms.values().all(|ms| *ms >= 0.0));
     let grid = Size::new(map.width, map.height).grid(map.cell);
     assert_eq!(depth.size, grid);
