@@ -19,6 +19,8 @@ pub trait Backend {
     type Gray: Clone;
     /// A plane of four floats a pixel.
     type Rgba: Clone;
+    /// A frame's colour.
+    type Color;
     /// The running depth argmax.
     type Peak;
 
@@ -100,8 +102,8 @@ pub trait Backend {
         rule: &ConfidenceRule,
     ) -> Self::Gray;
 
-    /// Takes a plane of four floats a pixel in.
-    fn upload_rgba(&self, plane: Plane<[f32; 4]>) -> Self::Rgba;
+    /// Takes sRGB-encoded colour in.
+    fn upload_color(&self, plane: Plane<[u8; 3]>) -> Self::Color;
 
     /// A plane of zeros.
     fn rgba_start(&self, size: Size) -> Self::Rgba;
@@ -111,7 +113,7 @@ pub trait Backend {
         &self,
         sum: Self::Rgba,
         depth: &Self::Gray,
-        color: &Self::Rgba,
+        color: &Self::Color,
         transform: &Transform,
         gain: f32,
         level: f32,
@@ -139,6 +141,7 @@ pub struct CpuBackend;
 impl Backend for CpuBackend {
     type Gray = Arc<Plane<f32>>;
     type Rgba = Arc<Plane<[f32; 4]>>;
+    type Color = Plane<[u8; 3]>;
     type Peak = cpu::peak::Peak;
 
     fn name(&self) -> &str {
@@ -239,8 +242,8 @@ impl Backend for CpuBackend {
         cpu::confidence::confidence(raw, filled, height, rule).into()
     }
 
-    fn upload_rgba(&self, plane: Plane<[f32; 4]>) -> Self::Rgba {
-        plane.into()
+    fn upload_color(&self, plane: Plane<[u8; 3]>) -> Self::Color {
+        plane
     }
 
     fn rgba_start(&self, size: Size) -> Self::Rgba {
@@ -251,7 +254,7 @@ impl Backend for CpuBackend {
         &self,
         mut sum: Self::Rgba,
         depth: &Self::Gray,
-        color: &Self::Rgba,
+        color: &Self::Color,
         transform: &Transform,
         gain: f32,
         level: f32,
@@ -332,6 +335,7 @@ impl<'a> GpuBackend<'a> {
 impl Backend for GpuBackend<'_> {
     type Gray = gpu::Image;
     type Rgba = gpu::Image;
+    type Color = gpu::Image;
     type Peak = gpu::peak::Peak;
 
     fn name(&self) -> &str {
@@ -443,8 +447,8 @@ impl Backend for GpuBackend<'_> {
         self.recorder.record(|encoder| self.confidence.encode(self.gpu, encoder, raw, filled, height, rule))
     }
 
-    fn upload_rgba(&self, plane: Plane<[f32; 4]>) -> Self::Rgba {
-        self.recorder.record(|encoder| self.gpu.upload_rgba(encoder, &plane))
+    fn upload_color(&self, plane: Plane<[u8; 3]>) -> Self::Color {
+        self.recorder.record(|encoder| self.gpu.upload_color(encoder, &plane))
     }
 
     fn rgba_start(&self, size: Size) -> Self::Rgba {
@@ -455,7 +459,7 @@ impl Backend for GpuBackend<'_> {
         &self,
         sum: Self::Rgba,
         depth: &Self::Gray,
-        color: &Self::Rgba,
+        color: &Self::Color,
         transform: &Transform,
         gain: f32,
         level: f32,

@@ -9,12 +9,12 @@ use crate::transform::Transform;
 /// Adds to `sum` the colour of a frame where `depth` lies less than one level from `level`, weighted by 1 − distance; the
 /// fourth channel sums the weights.
 ///
-/// `color` is the frame's on its own grid, 0…1; `transform` maps the reference grid to it; bilinear, edge pixels
+/// `color` is the frame's on its own grid, read as 0…1; `transform` maps the reference grid to it; bilinear, edge pixels
 /// replicated, times `gain`.
 pub fn blend(
     sum: &mut Plane<[f32; 4]>,
     depth: &Plane<f32>,
-    color: &Plane<[f32; 4]>,
+    color: &Plane<[u8; 3]>,
     transform: &Transform,
     gain: f32,
     level: f32,
@@ -30,7 +30,7 @@ pub fn blend(
 fn blend_row(
     sum: &mut [[f32; 4]],
     depth: &[f32],
-    color: &Plane<[f32; 4]>,
+    color: &Plane<[u8; 3]>,
     m: &[f32; 6],
     gain: f32,
     level: f32,
@@ -51,12 +51,12 @@ fn blend_row(
 }
 
 #[inline(always)]
-fn bilinear(plane: &Plane<[f32; 4]>, u: f32, v: f32) -> [f32; 4] {
+fn bilinear(plane: &Plane<[u8; 3]>, u: f32, v: f32) -> [f32; 3] {
     let u = u.clamp(0.0, plane.size.width as f32 - 1.0);
     let v = v.clamp(0.0, plane.size.height as f32 - 1.0);
     let (left, top) = (u.floor(), v.floor());
     let (fx, fy) = (u - left, v - top);
-    let at = |dx: i64, dy: i64| plane.clamped(left as i64 + dx, top as i64 + dy);
+    let at = |dx: i64, dy: i64| plane.clamped(left as i64 + dx, top as i64 + dy).map(|v| f32::from(v) / 255.0);
     let [a, b, c, d] = [at(0, 0), at(1, 0), at(0, 1), at(1, 1)];
     std::array::from_fn(|k| {
         let upper = a[k] + (b[k] - a[k]) * fx;

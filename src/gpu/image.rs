@@ -141,6 +141,14 @@ impl Gpu {
         image
     }
 
+    /// Records the copy of sRGB-encoded colour to the device, where texels read as 0…1.
+    pub fn upload_color(&self, encoder: &mut wgpu::CommandEncoder, plane: &Plane<[u8; 3]>) -> Image {
+        let image = self.image(plane.size, wgpu::TextureFormat::Rgba8Unorm);
+        let texels: Vec<[u8; 4]> = plane.data.iter().map(|&[r, g, b]| [r, g, b, u8::MAX]).collect();
+        self.write(encoder, &image, texels.as_flattened(), plane.size.width as usize * 4, 4);
+        image
+    }
+
     /// Records the copy of a plane of four floats a pixel to the device.
     pub fn upload_rgba(&self, encoder: &mut wgpu::CommandEncoder, plane: &Plane<[f32; 4]>) -> Image {
         let image = self.rgba(plane.size);

@@ -139,16 +139,11 @@ impl<B: Backend> Passes<'_, B> {
             check(self.interrupt)?;
             self.tick();
             let view = views[0];
-            let color = self.backend.upload_rgba(to_floats(&self.scratch.color(view.record)?));
+            let color = self.backend.upload_color(self.scratch.color(view.record)?);
             sum = self.backend.blend(sum, depth, &color, &view.transform, view.gain, level as f32);
         }
         Ok(sum)
     }
-}
-
-fn to_floats(color: &Plane<[u8; 3]>) -> Plane<[f32; 4]> {
-    let float = |&[r, g, b]: &[u8; 3]| [r, g, b, 255].map(|value| f32::from(value) / 255.0);
-    Plane::new(color.size, color.data.iter().map(float).collect())
 }
 
 fn to_picture(sum: &Plane<[f32; 4]>) -> Plane<[u8; 3]> {
