@@ -59,10 +59,11 @@ demo: build clean-demo ## Renders a stack, maps it on CPU and GPU, plans; pictur
 	  --shift 2 --rotation 0.1 --flicker 0.02); \
 	{ set +x; } 2>/dev/null; \
 	end() { sed -n "s/.*\"$$1\":\"\([^\"]*\)\".*/\1/p" <<<"$$stack"; }; \
+	near=$$(end near); far=$$(end far); \
 	TIMEFORMAT='%R s elapsed, %U s of CPU time'; \
 	for device in cpu gpu; do \
 	  echo; echo "== map on $$device"; \
-	  time (set -x; $(NEARFAR) --device $$device map demo/stack/shuffled --near "$$(end near)" --far "$$(end far)" -o demo/map-$$device); \
+	  time (set -x; $(NEARFAR) --device $$device map demo/stack/shuffled --near "$$near" --far "$$far" -o demo/map-$$device); \
 	done; \
 	echo; echo "== plan"; \
 	(set -x; $(NEARFAR) plan demo/map-cpu -n 9); \

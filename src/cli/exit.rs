@@ -56,7 +56,8 @@ mod tests {
         assert_eq!(Exit::from(&Error::Usage(String::new())).code(), 2);
         assert_eq!(Exit::from(&Error::Stack(String::new())).code(), 1);
         assert_eq!(Exit::from(&Error::Interrupted).code(), 130);
-        let closed = Error::io(std::path::Path::new("stdout"), "writing")(std::io::ErrorKind::BrokenPipe.into());
+        let closed =
+            Error::io(std::path::Path::new("stdout"), "writing")(std::io::ErrorKind::BrokenPipe.into());
         assert_eq!(Exit::from(&closed).code(), 0);
     }
 }

@@ -51,9 +51,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
     let progress = |stage, done, total| talk.progress(stage, done, total);
     let outcome = match Device::open(device, talk)? {
         Device::Cpu => map::run(&CpuBackend, &request, &progress, &INTERRUPT),
-        Device::Gpu(gpu) => {
-            map::run(&GpuBackend::new(&gpu, BAND_ROWS), &request, &progress, &INTERRUPT)
-        }
+        Device::Gpu(gpu) => map::run(&GpuBackend::new(&gpu, BAND_ROWS), &request, &progress, &INTERRUPT),
     }?;
     for left_out in &outcome.map.left_out {
         talk.warn(&format!("left out: {}: {}", left_out.file, left_out.reason));

@@ -20,10 +20,10 @@ pub struct Args {
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Focus steps, near and far end included: 2 to 999
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true)]
     steps: usize,
     /// Side of the autofocus spot as a fraction of the width
-    #[arg(long, default_value_t = PlanOptions::default().af_size, value_name = "F")]
+    #[arg(long, default_value_t = PlanOptions::default().af_size, value_name = "F", allow_hyphen_values = true)]
     af_size: f64,
     /// Take the pixel nearest in depth, whatever its texture: for comparison
     #[arg(long)]

@@ -12,7 +12,9 @@ use crate::simulate::{SceneKind, StackOptions, write_stack};
 /// Renders a focal stack through a thin lens, with the exact truth: DIR/frames (near to far), DIR/shuffled (the same under
 /// names that say nothing), the all-in-focus picture and the depth of every pixel.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "Example: nearfar simulate --render stack --scene desk --size 1200x800 --shift 4 --noise 5000")]
+#[command(
+    after_long_help = "Example: nearfar simulate --render stack --scene desk --size 1200x800 --shift 4 --noise 5000"
+)]
 pub struct Args {
     /// New or empty folder for the stack
     #[arg(long, value_name = "DIR")]
@@ -68,7 +70,8 @@ pub struct Args {
 }
 
 fn size(text: &str) -> Result<Size, String> {
-    let sides = text.split_once(['x', 'X', '×']).and_then(|(w, h)| Some(Size::new(w.parse().ok()?, h.parse().ok()?)));
+    let sides =
+        text.split_once(['x', 'X', '×']).and_then(|(w, h)| Some(Size::new(w.parse().ok()?, h.parse().ok()?)));
     sides.ok_or_else(|| format!("{text:?} is no size: write it as 1800x1200"))
 }
 

@@ -88,13 +88,13 @@ impl Talk {
 /// What to do about a file that the system refuses: its own words say only what it refuses.
 fn remedy(error: &Error) -> &'static str {
     use std::io::ErrorKind as Kind;
-    let Error::Io { source, .. } = error else { return "" };
+    let Error::Io { source, action, .. } = error else { return "" };
     match source.kind() {
-        Kind::StorageFull | Kind::QuotaExceeded => "; free some space, or take a folder on another disk (-o)",
-        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
-            "; take a folder that you may write to (-o), or have the rights changed"
-        }
-        Kind::NotFound | Kind::NotADirectory => "; is the path right? Results go where -o says",
+        Kind::StorageFull | Kind::QuotaExceeded => "; free some space, or take a folder on another disk",
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "; take a folder that you may write to",
+        Kind::NotFound | Kind::NotADirectory => "; check the path, or take another folder",
+        // Encoders pass the system's words on, not its kind of error.
+        _ if *action == "writing" => "; free some space on this disk, or take a folder on another",
         _ => "",
     }
 }

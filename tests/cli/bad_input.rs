@@ -267,9 +267,9 @@ fn numbers_of_steps_out_of_range() {
         no_plan(&env, &["-n", steps], 2, &["-n", steps, "2 to 999"]);
     }
     for steps in ["-1", "x", "1.5", "99999999999999999999999"] {
-        no_plan(&env, &["-n", steps], 2, &["-n"]);
+        no_plan(&env, &["-n", steps], 2, &["--steps"]);
     }
-    no_plan(&env, &[], 2, &["-n"]);
+    no_plan(&env, &[], 2, &["--steps"]);
     for side in ["0", "0.6", "nan", "-0.1"] {
         no_plan(&env, &["-n", "3", "--af-size", side], 2, &["--af-size"]);
     }

@@ -77,7 +77,7 @@ fn leaves_an_old_map_as_it_was() {
 fn leaves_nothing_of_a_rendered_stack() {
     let env = TestEnv::new();
     let mut command = env.nearfar();
-    command.args(["--threads", "1", "simulate", "--render", "stack", "--size", "640x440", "--frames", "300"]);
+    command.args(["--threads", "1", "simulate", "--render", "stack", "--size", "640x440", "--frames", "60"]);
     let (code, stderr) = interrupted(command, "INT", || env.path("stack/frames").exists());
     assert_eq!(code, Some(130), "{stderr}");
     assert!(env.list("").is_empty(), "{:?}", env.list("stack"));

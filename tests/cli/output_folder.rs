@@ -23,7 +23,7 @@ fn a_file_instead_of_a_folder() {
     let env = TestEnv::new();
     let file = env.write("map", "precious");
     map_to(&env, &file).exits(2).refuses().says(&["map", "is a file", "name a folder"]);
-    map_to(&env, &file.join("deeper")).exits(1).refuses().says(&["map/deeper", "not a directory", "-o"]);
+    map_to(&env, &file.join("deeper")).exits(1).refuses().says(&["map/deeper", "not a directory", "take a"]);
     assert_eq!(std::fs::read(&file).expect("kept"), b"precious");
 }
 
@@ -32,7 +32,7 @@ fn a_file_instead_of_a_folder() {
 fn a_place_where_no_folder_can_be() {
     let env = TestEnv::new();
     for place in ["/proc/nearfar", "/sys/nearfar/map"] {
-        map_to(&env, Path::new(place)).exits(1).refuses().says(&[place, "-o"]);
+        map_to(&env, Path::new(place)).exits(1).refuses().says(&[place, "take a"]);
         env.run(["simulate", "--size", "32x32", "--frames", "2", "--render", place])
             .exits(1)
             .refuses()
@@ -49,8 +49,8 @@ fn a_folder_without_permission() {
     let folder = env.path("locked");
     std::fs::create_dir(&folder).expect("a folder");
     std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o555)).expect("locked");
-    map_to(&env, &folder).exits(1).refuses().says(&["locked", "permission", "-o"]);
-    map_to(&env, &folder.join("map")).exits(1).refuses().says(&["locked/map", "permission", "-o"]);
+    map_to(&env, &folder).exits(1).refuses().says(&["locked", "permission", "take a"]);
+    map_to(&env, &folder.join("map")).exits(1).refuses().says(&["locked/map", "permission", "take a"]);
     assert!(list(&folder).is_empty());
 }
 
@@ -122,6 +122,6 @@ fn a_read_only_disk() {
     let Some(disk) = Disk::mount(env.path("disk"), "ro,size=1m") else {
         return ignored("cli::output_folder::a_read_only_disk", "mounting a disk takes root's rights");
     };
-    map_to(&env, &disk.0).exits(1).refuses().says(&["disk", "read-only", "-o"]);
-    map_to(&env, &disk.0.join("map")).exits(1).refuses().says(&["disk/map", "read-only", "-o"]);
+    map_to(&env, &disk.0).exits(1).refuses().says(&["disk", "read-only", "take a"]);
+    map_to(&env, &disk.0.join("map")).exits(1).refuses().says(&["disk/map", "read-only", "take a"]);
 }

@@ -1,0 +1,61 @@
+//! Planes to compare stages on: seeded noise, and pictures with structure.
+
+use std::ops::Range;
+
+use nearfar::frame::{Plane, Size};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+/// Single pixels, less than a workgroup, its multiples and what lies beside them.
+pub const SIZES: [Size; 6] = [
+    Size::new(1, 1),
+    Size::new(3, 2),
+    Size::new(63, 5),
+    Size::new(64, 64),
+    Size::new(65, 67),
+    Size::new(257, 129),
+];
+/// For a few stages: many workgroups, no multiple of anything.
+pub const LARGE: Size = Size::new(2047, 1025);
+
+/// Even noise in `range`.
+pub fn random(size: Size, seed: u64, range: Range<f32>) -> Plane<f32> {
+    let mut rng = Pcg64::seed_from_u64(seed);
+    Plane::new(size, (0..size.area()).map(|_| rng.random_range(range.clone())).collect())
+}
+
+/// Noise of four channels in 0…1.
+pub fn random_rgba(size: Size, seed: u64) -> Plane<[f32; 4]> {
+    let mut rng = Pcg64::seed_from_u64(seed);
+    Plane::new(size, (0..size.area()).map(|_| std::array::from_fn(|_| rng.random_range(0.0..1.0))).collect())
+}
+
+/// A gradient with soft-edged discs and bars on it, 0…1.
+pub fn picture(size: Size) -> Plane<f32> {
+    let pixel = |index: usize| {
+        let (x, y) = ((index % size.width as usize) as f32, (index / size.width as usize) as f32);
+        let slope = 0.4 * x / size.width as f32 + 0.2 * y / size.height as f32;
+        let disc = ((x % 48.0) - 24.0).hypot((y % 40.0) - 20.0) - 12.0;
+        // Edges get softer to the right.
+        let soft = 0.5 + 6.0 * x / size.width as f32;
+        let bars = 0.5 + 0.5 * (0.9 * x + 0.31 * y).sin();
+        slope + 0.3 / (1.0 + (disc / soft).exp()) + 0.1 * bars / soft
+    };
+    Plane::new(size, (0..size.area()).map(pixel).collect())
+}
+
+/// Both kinds, scaled to 0…`scale`.
+pub fn both(size: Size, seed: u64, scale: f32) -> [Plane<f32>; 2] {
+    let drawn = Plane::new(size, picture(size).data.iter().map(|value| value * scale).collect());
+    [random(size, seed, 0.0..scale), drawn]
+}
+
+/// [`picture`] in three shifted colours.
+pub fn picture_rgba(size: Size) -> Plane<[f32; 4]> {
+    let gray = picture(size);
+    let shifted = |index: usize, by: i64| {
+        let (x, y) = (index as i64 % i64::from(size.width), index as i64 / i64::from(size.width));
+        gray.clamped(x + by, y - by)
+    };
+    Plane::new(size, (0..size.area()).map(|i| [shifted(i, 0), shifted(i, 3), shifted(i, -9), 1.0]).collect())
+}
