@@ -9,6 +9,9 @@ use crate::gpu::{self, Gpu, Recorder};
 use crate::params::{ALIGN_SUMS, ConfidenceRule, Edge, window_radius};
 use crate::transform::{NormalEquations, Transform};
 
+/// The best triples of a running argmax, and their places.
+pub type Triples = (Plane<[f32; 4]>, Plane<[f32; 4]>);
+
 /// The stages over planes that live where the backend computes.
 ///
 /// Planes are in the pipeline's order of magnitude: luma 0…1, focus measures in squared units of luma, ≥ 0, and
@@ -91,7 +94,7 @@ pub trait Backend {
     fn offset(&self, peak: &Self::Peak, ratios: &[f32]) -> (Self::Gray, Self::Gray);
 
     /// Hands out the best triples and their places, laid out as [`cpu::peak::Peak`] says.
-    fn peak_download(&self, peak: &Self::Peak) -> Result<(Plane<[f32; 4]>, Plane<[f32; 4]>)>;
+    fn peak_download(&self, peak: &Self::Peak) -> Result<Triples>;
 
     /// Confidence 0…1 of the measured depth `raw` by `rule`.
     fn confidence(
@@ -228,7 +231,7 @@ impl Backend for CpuBackend {
         (depth.into(), height.into())
     }
 
-    fn peak_download(&self, peak: &Self::Peak) -> Result<(Plane<[f32; 4]>, Plane<[f32; 4]>)> {
+    fn peak_download(&self, peak: &Self::Peak) -> Result<Triples> {
         Ok((peak.triple.clone(), peak.place.clone()))
     }
 
@@ -433,7 +436,7 @@ impl Backend for GpuBackend<'_> {
         self.recorder.record(|encoder| self.offset.encode(self.gpu, encoder, peak, ratios))
     }
 
-    fn peak_download(&self, peak: &Self::Peak) -> Result<(Plane<[f32; 4]>, Plane<[f32; 4]>)> {
+    fn peak_download(&self, peak: &Self::Peak) -> Result<Triples> {
         Ok((self.recorder.download(&peak.triple)?, self.recorder.download(&peak.place)?))
     }
 

@@ -14,7 +14,13 @@ use crate::plan::Step;
 const SIDE: u32 = 1600;
 
 /// The numbered spots of `steps` over `picture`, and beside it `depth` (0 near … `far`) in colour with the same spots.
-pub fn plan(picture: &Plane<[u8; 3]>, depth: &Plane<f32>, far: f32, steps: &[Step], af_size: f64) -> Plane<[u8; 3]> {
+pub fn plan(
+    picture: &Plane<[u8; 3]>,
+    depth: &Plane<f32>,
+    far: f32,
+    steps: &[Step],
+    af_size: f64,
+) -> Plane<[u8; 3]> {
     let size = depth.size;
     let shrink = size.width.max(size.height).div_ceil(SIDE);
     let half = frame::Size::new(size.width / shrink, size.height / shrink).max_one();
@@ -30,7 +36,13 @@ pub fn plan(picture: &Plane<[u8; 3]>, depth: &Plane<f32>, far: f32, steps: &[Ste
         for (index, step) in steps.iter().enumerate() {
             let x = f64::from(origin) + step.x * f64::from(half.width);
             let y = step.y * f64::from(half.height);
-            canvas.spot(x as i32, y as i32, (af_size * f64::from(half.width)) as u32, index + 1, step.warning.is_some());
+            canvas.spot(
+                x as i32,
+                y as i32,
+                (af_size * f64::from(half.width)) as u32,
+                index + 1,
+                step.warning.is_some(),
+            );
         }
     }
     canvas.plane
@@ -38,7 +50,10 @@ pub fn plan(picture: &Plane<[u8; 3]>, depth: &Plane<f32>, far: f32, steps: &[Ste
 
 impl frame::Size {
     const fn max_one(self) -> Self {
-        Self::new(if self.width == 0 { 1 } else { self.width }, if self.height == 0 { 1 } else { self.height })
+        Self::new(
+            if self.width == 0 { 1 } else { self.width },
+            if self.height == 0 { 1 } else { self.height },
+        )
     }
 }
 
@@ -89,7 +104,8 @@ impl Canvas {
         );
         let Ok(()) = plate.into_styled(PrimitiveStyle::with_fill(Rgb888::BLACK)).draw(self);
         let middle = TextStyleBuilder::new().alignment(Alignment::Center).baseline(Baseline::Top).build();
-        let Ok(_) = Text::with_text_style(&label, at, MonoTextStyle::new(&FONT_10X20, color), middle).draw(self);
+        let Ok(_) =
+            Text::with_text_style(&label, at, MonoTextStyle::new(&FONT_10X20, color), middle).draw(self);
     }
 }
 
@@ -121,7 +137,8 @@ mod tests {
     #[test]
     fn spots_are_drawn_on_both_halves_and_never_outside() {
         let size = frame::Size::new(60, 40);
-        let step = |x, y| Step { target_depth: 0.0, depth: 0.0, x, y, texture: 1.0, moved: 0.0, warning: None };
+        let step =
+            |x, y| Step { target_depth: 0.0, depth: 0.0, x, y, texture: 1.0, moved: 0.0, warning: None };
         let steps = [step(0.5, 0.5), step(0.0, 1.0), step(1.0, 0.0)];
         let drawn = plan(&Plane::filled(size, [9; 3]), &Plane::filled(size, f32::NAN), 3.0, &steps, 0.1);
         assert_eq!(drawn.size, frame::Size::new(120, 40));

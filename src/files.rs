@@ -118,15 +118,17 @@ impl MapFile {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("map.json");
         let text = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => {
-                Error::Usage(format!("{}: no map here; make one with `nearfar map FRAMES… -o {0}`", folder.display()))
-            }
+            std::io::ErrorKind::NotFound => Error::Usage(format!(
+                "{}: no map here; make one with `nearfar map FRAMES… -o {0}`",
+                folder.display()
+            )),
             _ => Error::io(&path, "reading")(source),
         })?;
         let map: Self = serde_json::from_str(&text)
             .map_err(|error| Error::picture(&path, format!("is damaged ({error}); map the frames again")))?;
         if map.version != VERSION {
-            let reason = format!("has version {}, this nearfar reads version {VERSION}; map again", map.version);
+            let reason =
+                format!("has version {}, this nearfar reads version {VERSION}; map again", map.version);
             return Err(Error::picture(&path, reason));
         }
         Ok(map)

@@ -95,7 +95,7 @@ fn validate(scene: &Scene, near: f64, far: f64, options: &PlanOptions) -> Result
     if !(0.002..=0.5).contains(&options.af_size) {
         return usage(format!("--af-size {}: a fraction of the width from 0.002 to 0.5", options.af_size));
     }
-    if !(far > near) {
+    if far.partial_cmp(&near) != Some(std::cmp::Ordering::Greater) {
         return usage(format!("near and far are one depth ({near}): choose anchors at two distances"));
     }
     for size in [scene.confidence.size, scene.texture.size] {

@@ -92,16 +92,14 @@ impl NormalEquations {
     /// Unpacks sums laid out as [`ALIGN_SUMS`] says.
     pub fn from_sums(sums: &[f64; ALIGN_SUMS]) -> Self {
         let mut hessian = [[0.0; ALIGN_UNKNOWNS]; ALIGN_UNKNOWNS];
-        let mut at = 0;
-        for i in 0..ALIGN_UNKNOWNS {
-            for j in i..ALIGN_UNKNOWNS {
-                hessian[i][j] = sums[at];
-                hessian[j][i] = sums[at];
-                at += 1;
-            }
+        let (triangle, rest) = sums.split_at(ALIGN_UNKNOWNS * (ALIGN_UNKNOWNS + 1) / 2);
+        let places = (0..ALIGN_UNKNOWNS).flat_map(|i| (i..ALIGN_UNKNOWNS).map(move |j| (i, j)));
+        for ((i, j), &sum) in places.zip(triangle) {
+            hessian[i][j] = sum;
+            hessian[j][i] = sum;
         }
-        let gradient = std::array::from_fn(|i| sums[at + i]);
-        Self { hessian, gradient, residual: sums[at + ALIGN_UNKNOWNS], count: sums[at + ALIGN_UNKNOWNS + 1] }
+        let gradient = std::array::from_fn(|i| rest[i]);
+        Self { hessian, gradient, residual: rest[ALIGN_UNKNOWNS], count: rest[ALIGN_UNKNOWNS + 1] }
     }
 }
 

@@ -8,6 +8,8 @@
 //!
 //! Tests of one module's inner workings stand beside it in `src/`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod cli;
 mod house;
 mod image_io;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Exit, Talk};
+use super::{Exit, INTERRUPT, Talk};
 use crate::error::{Error, Result};
 use crate::frame::Size;
+use crate::pipeline::stream::check;
 use crate::simulate::{SceneKind, StackOptions, write_stack};
 
 /// Renders a focal stack through a thin lens, with the exact truth: DIR/frames (near to far), DIR/shuffled (the same under
@@ -105,7 +106,11 @@ pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
         copies_per_level: args.copies,
         missed_frames: args.missed,
     };
-    let summary = write_stack(&options, &args.render, &|done, total| talk.progress("render", done, total))?;
+    let progress = |done, total| {
+        talk.progress("render", done, total);
+        check(&INTERRUPT)
+    };
+    let summary = write_stack(&options, &args.render, &progress)?;
     let text = format!(
         "{} photos: {}\nnearest {}, farthest {}\nnext: nearfar map {} -o map",
         summary.photos,

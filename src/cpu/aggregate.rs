@@ -15,7 +15,8 @@ pub fn aggregate(measure: &Plane<f32>, weight: &Plane<f32>) -> Plane<f32> {
     across.data.par_chunks_mut(width).zip(rows).for_each_init(
         || vec![0.0; width + 2 * AGGREGATE_RADIUS],
         |padded, (out, (measure, weight))| {
-            for ((padded, measure), weight) in padded[AGGREGATE_RADIUS..].iter_mut().zip(measure).zip(weight) {
+            for ((padded, measure), weight) in padded[AGGREGATE_RADIUS..].iter_mut().zip(measure).zip(weight)
+            {
                 *padded = measure * weight;
             }
             let (first, last) = (padded[AGGREGATE_RADIUS], padded[AGGREGATE_RADIUS + width - 1]);
@@ -28,7 +29,9 @@ pub fn aggregate(measure: &Plane<f32>, weight: &Plane<f32>) -> Plane<f32> {
     let mut out = Plane::filled(size, 0.0);
     out.data.par_chunks_mut(width).enumerate().for_each(|(y, out)| {
         let last = i64::from(size.height) - 1;
-        let row = |offset: usize| across.row((y as i64 + offset as i64 - AGGREGATE_RADIUS as i64).clamp(0, last) as u32);
+        let row = |offset: usize| {
+            across.row((y as i64 + offset as i64 - AGGREGATE_RADIUS as i64).clamp(0, last) as u32)
+        };
         gather(std::array::from_fn(row), out);
     });
     out
@@ -52,6 +55,7 @@ fn gather(rows: [&[f32]; TAPS], out: &mut [f32]) {
         for i in 0..BLOCK {
             sum[i] = AGGREGATE[0] * centre[i];
         }
+        #[expect(clippy::needless_range_loop, reason = "the distance also says which rows")]
         for distance in 1..=AGGREGATE_RADIUS {
             let (before, after) = (block(AGGREGATE_RADIUS - distance), block(AGGREGATE_RADIUS + distance));
             for i in 0..BLOCK {
@@ -64,7 +68,8 @@ fn gather(rows: [&[f32]; TAPS], out: &mut [f32]) {
     for x in start..width {
         let mut sum = AGGREGATE[0] * rows[AGGREGATE_RADIUS][x];
         for distance in 1..=AGGREGATE_RADIUS {
-            sum += AGGREGATE[distance] * (rows[AGGREGATE_RADIUS - distance][x] + rows[AGGREGATE_RADIUS + distance][x]);
+            sum += AGGREGATE[distance]
+                * (rows[AGGREGATE_RADIUS - distance][x] + rows[AGGREGATE_RADIUS + distance][x]);
         }
         out[x] = sum;
     }

@@ -60,7 +60,8 @@ fn spread(level: &[Plane<f32>; 2], guide: &[Plane<f32>; 3], step: usize) -> [Pla
             taps.total.fill(0.0);
             let centre = [0, 1, 2].map(|k: usize| guide[k].row(y as u32));
             for (j, across) in KERNEL.iter().enumerate() {
-                let row = (y as i64 + (j as i64 - 1) * step as i64).clamp(0, i64::from(size.height) - 1) as u32;
+                let row =
+                    (y as i64 + (j as i64 - 1) * step as i64).clamp(0, i64::from(size.height) - 1) as u32;
                 let planes = [&guide[0], &guide[1], &guide[2], &level[0], &level[1]];
                 for (padded, plane) in taps.padded.iter_mut().zip(planes) {
                     let values = plane.row(row);

@@ -21,9 +21,11 @@ pub fn blend(
 ) {
     let m = transform.to_f32();
     let width = sum.size.width as usize;
-    sum.data.par_chunks_mut(width).zip(depth.data.par_chunks(width)).enumerate().for_each(|(y, (sum, depth))| {
-        blend_row(sum, depth, color, &m, gain, level, y as f32);
-    });
+    sum.data.par_chunks_mut(width).zip(depth.data.par_chunks(width)).enumerate().for_each(
+        |(y, (sum, depth))| {
+            blend_row(sum, depth, color, &m, gain, level, y as f32);
+        },
+    );
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
@@ -56,7 +58,8 @@ fn bilinear(plane: &Plane<[u8; 3]>, u: f32, v: f32) -> [f32; 3] {
     let v = v.clamp(0.0, plane.size.height as f32 - 1.0);
     let (left, top) = (u.floor(), v.floor());
     let (fx, fy) = (u - left, v - top);
-    let at = |dx: i64, dy: i64| plane.clamped(left as i64 + dx, top as i64 + dy).map(|v| f32::from(v) / 255.0);
+    let at =
+        |dx: i64, dy: i64| plane.clamped(left as i64 + dx, top as i64 + dy).map(|v| f32::from(v) / 255.0);
     let [a, b, c, d] = [at(0, 0), at(1, 0), at(0, 1), at(1, 1)];
     std::array::from_fn(|k| {
         let upper = a[k] + (b[k] - a[k]) * fx;

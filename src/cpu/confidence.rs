@@ -10,7 +10,12 @@ use crate::params::{ConfidenceRule, DEPTH_SIGMA};
 
 /// Confidence 0…1 of the measured depth `raw` by `rule`: the share of its peak (`height`: peak over mean), times how
 /// little `raw` varies around, times how near `raw` is to the filled depth `filled`. Edge cells are replicated.
-pub fn confidence(raw: &Plane<f32>, filled: &Plane<f32>, height: &Plane<f32>, rule: &ConfidenceRule) -> Plane<f32> {
+pub fn confidence(
+    raw: &Plane<f32>,
+    filled: &Plane<f32>,
+    height: &Plane<f32>,
+    rule: &ConfidenceRule,
+) -> Plane<f32> {
     let (size, width, radius) = (raw.size, raw.size.width as usize, rule.radius as usize);
     let mut sums = Plane::filled(size, [0.0f32; 2]);
     sums.data.par_chunks_mut(width).zip(raw.data.par_chunks(width)).for_each_init(
@@ -34,7 +39,8 @@ pub fn confidence(raw: &Plane<f32>, filled: &Plane<f32>, height: &Plane<f32>, ru
         |total, (y, out)| {
             total.fill([0.0; 2]);
             for offset in 0..=2 * radius {
-                let row = (y as i64 + offset as i64 - radius as i64).clamp(0, i64::from(size.height) - 1) as u32;
+                let row =
+                    (y as i64 + offset as i64 - radius as i64).clamp(0, i64::from(size.height) - 1) as u32;
                 for (total, sum) in total.iter_mut().zip(sums.row(row)) {
                     *total = [total[0] + sum[0], total[1] + sum[1]];
                 }

@@ -16,7 +16,9 @@ pub fn distance(features: &Plane<f32>, weights: &Plane<f32>) -> Plane<f32> {
     out.data.par_chunks_exact_mut(frames.max(1) as usize).enumerate().for_each(|(f, out)| {
         for (g, out) in out.iter_mut().enumerate() {
             let (mut sum, mut shared) = (0.0, 0.0);
-            for ((a, b), weight) in features.row(g as u32).iter().zip(features.row(f as u32)).zip(&weights.data) {
+            for ((a, b), weight) in
+                features.row(g as u32).iter().zip(features.row(f as u32)).zip(&weights.data)
+            {
                 if *a > MISSING && *b > MISSING {
                     sum += weight * (a - b).abs();
                     shared += weight;

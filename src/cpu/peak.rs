@@ -20,7 +20,10 @@ pub struct Peak {
 impl Peak {
     /// Before any level.
     pub fn start(size: Size) -> Self {
-        Self { triple: Plane::filled(size, [0.0, 0.0, 0.0, -1.0]), place: Plane::filled(size, [1.0, 0.0, 0.0, 0.0]) }
+        Self {
+            triple: Plane::filled(size, [0.0, 0.0, 0.0, -1.0]),
+            place: Plane::filled(size, [1.0, 0.0, 0.0, 0.0]),
+        }
     }
 
     /// Adds `value` to the sums only: the first two levels complete no triple.
@@ -30,15 +33,13 @@ impl Peak {
 
     /// Takes in the triple (`before`, `middle`, `after`) with `after` new; `level` is the index of `middle`. `first` and
     /// `last` say whether `before` or `after` is an outermost level.
-    pub fn update(
-        &mut self,
-        [before, middle, after]: [&Plane<f32>; 3],
-        level: u32,
-        first: bool,
-        last: bool,
-    ) {
+    pub fn update(&mut self, [before, middle, after]: [&Plane<f32>; 3], level: u32, first: bool, last: bool) {
         let width = before.size.width as usize;
-        let rows = before.data.par_chunks(width).zip(middle.data.par_chunks(width)).zip(after.data.par_chunks(width));
+        let rows = before
+            .data
+            .par_chunks(width)
+            .zip(middle.data.par_chunks(width))
+            .zip(after.data.par_chunks(width));
         let state = self.triple.data.par_chunks_mut(width).zip(self.place.data.par_chunks_mut(width));
         state.zip(rows).for_each(|((triple, place), ((before, middle), after))| {
             for x in 0..width {

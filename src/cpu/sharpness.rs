@@ -149,8 +149,13 @@ struct Scale {
     unit: f32,
 }
 
-fn reduce_by<T: Sample, const CELL: usize>(columns: &Columns<T>, scale: &Scale, [laplacian, energy, luma]: [&mut [f32]; 3]) {
-    let columns = columns.laplacian.chunks(CELL).zip(columns.energy.chunks(CELL)).zip(columns.luma.chunks(CELL));
+fn reduce_by<T: Sample, const CELL: usize>(
+    columns: &Columns<T>,
+    scale: &Scale,
+    [laplacian, energy, luma]: [&mut [f32]; 3],
+) {
+    let columns =
+        columns.laplacian.chunks(CELL).zip(columns.energy.chunks(CELL)).zip(columns.luma.chunks(CELL));
     let out = laplacian.iter_mut().zip(energy).zip(luma);
     for (((laplacian, energy), luma), ((l, e), y)) in out.zip(columns) {
         let per_pixel = 1.0 / (l.len() as f32 * scale.rows);
@@ -190,7 +195,8 @@ where
         let across = s[0][x] + s[6][x] + times(BINOMIAL_LAPLACIAN[1]) * (s[1][x] + s[5][x])
             - (s[2][x] + s[4][x])
             + times(BINOMIAL_LAPLACIAN[3]) * s[3][x];
-        let down = b[0][x] + b[4][x] + times(BINOMIAL[1]) * (b[1][x] + b[3][x]) + times(BINOMIAL[2]) * b[2][x];
+        let down =
+            b[0][x] + b[4][x] + times(BINOMIAL[1]) * (b[1][x] + b[3][x]) + times(BINOMIAL[2]) * b[2][x];
         let value: i32 = Into::<i32>::into(across) + Into::<i32>::into(down);
         laplacian[x] += value;
         energy[x] += value as f32 * value as f32;

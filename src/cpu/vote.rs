@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::window::add;
 use crate::frame::Plane;
 use crate::params::VOTE_RADIUS;
 
@@ -13,19 +14,27 @@ use crate::params::VOTE_RADIUS;
 ///
 /// `energy` is the focus measure summed over the frames.
 pub fn vote(energy: &Plane<f32>, floor: f32) -> Plane<f32> {
-    let radius = i64::from(VOTE_RADIUS);
-    let cells = ((2 * radius + 1) * (2 * radius + 1)) as f32;
+    let (radius, width) = (VOTE_RADIUS as usize, energy.size.width as usize);
+    let side = 2 * radius + 1;
+    let cells = (side * side) as f32;
     let mut out = Plane::filled(energy.size, 0.0);
-    out.data.par_chunks_mut(energy.size.width as usize).enumerate().for_each(|(y, out)| {
-        for (x, out) in out.iter_mut().enumerate() {
-            let mut sum = 0.0;
-            for dy in -radius..=radius {
-                for dx in -radius..=radius {
-                    sum += energy.clamped(x as i64 + dx, y as i64 + dy);
+    out.data.par_chunks_mut(width).enumerate().for_each_init(
+        || vec![0.0; width + 2 * radius],
+        |padded, (y, out)| {
+            for dy in 0..side {
+                let row = (y as i64 + dy as i64 - radius as i64).clamp(0, i64::from(energy.size.height) - 1);
+                let row = energy.row(row as u32);
+                padded[..radius].fill(row[0]);
+                padded[radius..radius + width].copy_from_slice(row);
+                padded[radius + width..].fill(row[width - 1]);
+                for dx in 0..side {
+                    add(out, &padded[dx..dx + width]);
                 }
             }
-            *out = 1.0 / (sum / cells + floor);
-        }
-    });
+            for value in out {
+                *value = 1.0 / (*value / cells + floor);
+            }
+        },
+    );
     out
 }

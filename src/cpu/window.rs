@@ -50,8 +50,9 @@ fn across(plane: &Plane<f32>, radius: u32) -> Plane<f32> {
     out
 }
 
+/// Adds `row` to `sum`, element by element.
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn add(sum: &mut [f32], row: &[f32]) {
+pub(super) fn add(sum: &mut [f32], row: &[f32]) {
     for (sum, value) in sum.iter_mut().zip(row) {
         *sum += value;
     }

@@ -13,7 +13,9 @@ use crate::frame::{Plane, Size};
 /// # Errors
 /// [`Error::Picture`] if it is anything else, or over the default limits.
 pub fn read_tiff_f32(path: &Path) -> Result<Plane<f32>> {
-    let damaged = |what: &dyn std::fmt::Display| Error::picture(path, format!("is no depth map ({what}); map the frames again"));
+    let damaged = |what: &dyn std::fmt::Display| {
+        Error::picture(path, format!("is no depth map ({what}); map the frames again"))
+    };
     let limits = Limits::default();
     let mut bounds = TiffLimits::default();
     bounds.decoding_buffer_size = 4 * limits.max_pixels as usize;

@@ -53,10 +53,16 @@ struct Run<'a, B: Backend> {
 /// # Errors
 /// [`Error::Stack`] if fewer than two frames or levels are usable, [`Error::Usage`] if an anchor or the reference is not
 /// usable, [`Error::Io`] and [`Error::Device`] as they come, [`Error::Interrupted`]. Nothing half-written is left.
-pub fn run<B: Backend>(backend: &B, job: &Job, progress: Progress<'_>, interrupt: &Interrupt) -> Result<Outcome> {
+pub fn run<B: Backend>(
+    backend: &B,
+    job: &Job,
+    progress: Progress<'_>,
+    interrupt: &Interrupt,
+) -> Result<Outcome> {
     let made = !job.output.exists();
     std::fs::create_dir_all(&job.output).map_err(Error::io(&job.output, "making the output folder"))?;
-    let run = Run { backend, job, progress, interrupt, timings: BTreeMap::new(), left_out: LeftOut::default() };
+    let run =
+        Run { backend, job, progress, interrupt, timings: BTreeMap::new(), left_out: LeftOut::default() };
     let result = run.all();
     if result.is_err() && made {
         // Fails where someone else put something into it meanwhile, and then it must stay.
@@ -116,13 +122,15 @@ impl<B: Backend> Run<'_, B> {
             }
         }
         let count = |size: Size| headers.values().filter(|header| header.size == size).count();
-        let sizes = headers.iter().map(|(index, header)| (count(header.size), usize::MAX - index, header.size));
+        let sizes =
+            headers.iter().map(|(index, header)| (count(header.size), usize::MAX - index, header.size));
         let Some((_, _, size)) = sizes.max_by_key(|&(count, first, _)| (count, first)) else {
             return Err(self.too_few());
         };
         for (&index, header) in &headers {
             if header.size != size {
-                let reason = format!("is {} where the others are {size}; photograph all frames alike", header.size);
+                let reason =
+                    format!("is {} where the others are {size}; photograph all frames alike", header.size);
                 self.left_out.0.insert(index, reason);
             }
         }
@@ -140,18 +148,26 @@ impl<B: Backend> Run<'_, B> {
     }
 
     fn too_few(&self) -> Error {
-        let mut text = "fewer than two usable frames are left; each needs to be a readable JPEG, PNG or TIFF of one size".to_owned();
-        for (index, reason) in &self.left_out.0 {
-            text.push_str(&format!("\n  {}: {reason}", self.job.files[*index].display()));
-        }
-        Error::Stack(text)
+        let text = "fewer than two usable frames are left; each needs to be a readable JPEG, PNG or TIFF of one size";
+        Error::Stack(text.to_owned() + &self.reasons())
+    }
+
+    /// What was left out and why, a line each.
+    fn reasons(&self) -> String {
+        let line = |(&index, reason): (&usize, &String)| {
+            format!("\n  {}: {reason}", self.job.files[index].display())
+        };
+        self.left_out.0.iter().map(line).collect()
     }
 
     /// Place among the usable frames of the file that an option named.
     fn position(&self, index: usize, frames: &[usize], option: &str) -> Result<usize> {
         frames.iter().position(|&frame| frame == index).ok_or_else(|| {
             let reason = self.left_out.0.get(&index).map_or("it was left out", String::as_str);
-            Error::Usage(format!("{option} {}: cannot be used: {reason}; name another frame", self.job.files[index].display()))
+            Error::Usage(format!(
+                "{option} {}: cannot be used: {reason}; name another frame",
+                self.job.files[index].display()
+            ))
         })
     }
 
@@ -167,7 +183,8 @@ impl<B: Backend> Run<'_, B> {
             headers.iter().map(|(&index, header)| (self.job.files[index].as_path(), header)).collect();
         let mut blocks: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
         let mut done = 0;
-        let (backend, progress, interrupt, threads) = (self.backend, self.progress, self.interrupt, self.job.threads);
+        let (backend, progress, interrupt, threads) =
+            (self.backend, self.progress, self.interrupt, self.job.threads);
         let block_grid = block_grid(files[0].1.size.grid(cell));
         let spares = Spares::default();
         stream(&files, Some(cell), threads, interrupt, &spares, |slot, frame| {
@@ -215,7 +232,12 @@ impl<B: Backend> Run<'_, B> {
     }
 
     /// Poses of all frames on frame `reference`.
-    fn register(&mut self, frames: &[usize], reference: usize, scratch: &mut Scratch) -> Result<Vec<Option<Pose>>> {
+    fn register(
+        &mut self,
+        frames: &[usize],
+        reference: usize,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Option<Pose>>> {
         let backend = self.backend;
         let mut pyramid = |frame: usize| -> Result<Pyramid<B::Gray>> {
             let base = scratch.base(frames[frame])?;
@@ -270,7 +292,9 @@ impl<B: Backend> Run<'_, B> {
             scratch.put_measure(frames[frame], &self.backend.download(warped)?)?;
         }
         if registered.len() < 2 {
-            return Err(self.too_few());
+            let text = "no two frames show one scene with something in it to hold on to: photograph the scene again, exposed \
+                        well and from one place";
+            return Err(Error::Stack(text.to_owned() + &self.reasons()));
         }
         let (features, distances) = self.distances(&blocks)?;
         let anchor = |anchor: Option<Anchor>, option: &str| match anchor {
@@ -278,7 +302,10 @@ impl<B: Backend> Run<'_, B> {
                 let place = self.position(index, frames, option)?;
                 let found = registered.iter().position(|&frame| frame == place);
                 found.map(|found| Some(Anchor::Frame(found))).ok_or_else(|| {
-                    Error::Usage(format!("{option} {}: {NOT_REGISTERED}; name another frame", self.job.files[index].display()))
+                    Error::Usage(format!(
+                        "{option} {}: {NOT_REGISTERED}; name another frame",
+                        self.job.files[index].display()
+                    ))
                 })
             }
             other => Ok(other),
@@ -294,7 +321,13 @@ impl<B: Backend> Run<'_, B> {
     }
 
     /// The frames of every level, as depth needs them.
-    fn levels(&self, order: &FocusOrder, frames: &[usize], poses: &[Option<Pose>], grid: Size) -> Vec<Vec<View>> {
+    fn levels(
+        &self,
+        order: &FocusOrder,
+        frames: &[usize],
+        poses: &[Option<Pose>],
+        grid: Size,
+    ) -> Vec<Vec<View>> {
         let view = |&frame: &usize| {
             let pose = poses[frame].expect("only registered frames are ordered");
             View {
@@ -361,13 +394,16 @@ fn base_cell(grid: Size) -> f64 {
 /// What is said of a frame that fits nowhere.
 const NOT_REGISTERED: &str = "does not fit the other frames: another scene, or moved too far";
 
-/// Blocks across the picture.
+/// Blocks across the longer side of usual pictures.
 const BLOCKS_ACROSS: u32 = 32;
+/// Cells of a block's side at most: llvmpipe ends a shader's loops after 65 535 turns.
+const MAX_BLOCK_SIDE: u32 = 200;
 
-/// About square blocks, [`BLOCKS_ACROSS`] on the longer side, none smaller than a cell.
+/// About square blocks, [`BLOCKS_ACROSS`] on the longer side or more, none smaller than a cell.
 fn block_grid(grid: Size) -> Size {
     let longer = grid.width.max(grid.height);
-    let blocks = |side: u32| ((side * BLOCKS_ACROSS + longer / 2) / longer).clamp(1, side);
+    let across = BLOCKS_ACROSS.max(longer.div_ceil(MAX_BLOCK_SIDE));
+    let blocks = |side: u32| ((side * across + longer / 2) / longer).clamp(1, side);
     Size::new(blocks(grid.width), blocks(grid.height))
 }
 
@@ -377,7 +413,8 @@ fn mark_uncovered(means: &mut Plane<f32>, transform: &Transform, grid: Size) {
     let Size { width: across, height: down } = means.size;
     for (index, mean) in means.data.iter_mut().enumerate() {
         let (bx, by) = (index as u32 % across, index as u32 / across);
-        let centre = |block: u32, side: f64, count: u32| (f64::from(block) + 0.5) * side / f64::from(count) - 0.5;
+        let centre =
+            |block: u32, side: f64, count: u32| (f64::from(block) + 0.5) * side / f64::from(count) - 0.5;
         let [x, y] = transform.apply(centre(bx, width, across), centre(by, height, down));
         if !(-0.5..width - 0.5).contains(&x) || !(-0.5..height - 0.5).contains(&y) {
             *mean = OUTSIDE;

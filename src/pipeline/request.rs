@@ -50,16 +50,24 @@ impl Request {
         let files = expand(&self.frames)?;
         if files.len() < 2 {
             let got = files.first().map_or("none".to_owned(), |file| format!("only {}", file.display()));
-            return Err(Error::Usage(format!("two frames at least are needed, {got} given: add photos at other distances")));
+            return Err(Error::Usage(format!(
+                "two frames at least are needed, {got} given: add photos at other distances"
+            )));
         }
         let anchor = |option: &str, typed: &Option<String>| {
             typed.as_ref().map(|typed| resolve(option, typed, &files)).transpose()
         };
         let (near, far) = (anchor("--near", &self.near)?, anchor("--far", &self.far)?);
         if near.is_some() && near == far {
-            return Err(Error::Usage("--near and --far are the same: name two frames or points at different distances".to_owned()));
+            return Err(Error::Usage(
+                "--near and --far are the same: name two frames or points at different distances".to_owned(),
+            ));
         }
-        let reference = self.reference.as_ref().map(|path| find("--reference", &path.to_string_lossy(), &files)).transpose()?;
+        let reference = self
+            .reference
+            .as_ref()
+            .map(|path| find("--reference", &path.to_string_lossy(), &files))
+            .transpose()?;
         if self.output.exists() && !self.output.is_dir() {
             return Err(Error::Usage(format!("-o {}: is a file; name a folder", self.output.display())));
         }
@@ -124,7 +132,8 @@ fn find(option: &str, typed: &str, files: &[PathBuf]) -> Result<usize> {
     if let Some(index) = files.iter().position(same) {
         return Ok(index);
     }
-    let named = |(index, file): (usize, &PathBuf)| (file.file_name() == Some(path.as_os_str())).then_some(index);
+    let named =
+        |(index, file): (usize, &PathBuf)| (file.file_name() == Some(path.as_os_str())).then_some(index);
     let found: Vec<usize> = files.iter().enumerate().filter_map(named).collect();
     match found.as_slice() {
         [index] => Ok(*index),
@@ -133,7 +142,10 @@ fn find(option: &str, typed: &str, files: &[PathBuf]) -> Result<usize> {
             files.len(),
             if option == "--reference" { "" } else { ", or a point X,Y in fractions of the picture" }
         ))),
-        _ => Err(Error::Usage(format!("{option} {typed}: {} frames have this name; give its path", found.len()))),
+        _ => Err(Error::Usage(format!(
+            "{option} {typed}: {} frames have this name; give its path",
+            found.len()
+        ))),
     }
 }
 

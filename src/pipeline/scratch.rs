@@ -79,7 +79,10 @@ impl Scratch {
         self.file
             .seek(SeekFrom::Start(at))
             .and_then(|_| parts.iter().try_for_each(|part| self.file.write_all(part)))
-            .map_err(Error::io(&self.folder, "writing the scratch file (it needs about 8 bytes a grid cell and frame)"))
+            .map_err(Error::io(
+                &self.folder,
+                "writing the scratch file (it needs about 8 bytes a grid cell and frame)",
+            ))
     }
 
     /// Focus measure of frame `index`.

@@ -39,19 +39,20 @@ pub struct StackSummary {
 /// Linear frames alive at a time, in pixels: bounds memory to about 2 GB however many cores there are.
 const PIXELS_IN_FLIGHT: usize = 48_000_000;
 
-/// Renders the stack into `dir`, which must be new or empty; `progress` hears of photos done and their number.
+/// Renders the stack into `dir`, which must be new or empty; `progress` hears of photos done and their number, and an
+/// error from it ends the work.
 ///
 /// `frames/NN` are in true order near → far (with `NN-2`… for copies, `missed-N` for flawed ones), `shuffled/` has the
 /// same photos under names that say nothing. `meta.json` is written last; on failure nothing is left behind.
 pub fn write_stack(
     options: &StackOptions,
     dir: &Path,
-    progress: &dyn Fn(usize, usize),
+    progress: &dyn Fn(usize, usize) -> Result<()>,
 ) -> Result<StackSummary> {
     let stack = Stack::plan(options)?;
     let unfinished = Unfinished::begin(dir)?;
     let total = stack.shots().len();
-    progress(0, total);
+    progress(0, total)?;
     let scene = stack.scene();
     let truth = truth(&scene, &stack.focus_positions());
     let files = write_photos(&stack, &scene, dir, progress)?;
@@ -131,7 +132,7 @@ fn write_photos(
     stack: &Stack,
     scene: &Scene,
     dir: &Path,
-    progress: &dyn Fn(usize, usize),
+    progress: &dyn Fn(usize, usize) -> Result<()>,
 ) -> Result<Vec<String>> {
     let extension = if stack.options().jpeg_quality.is_some() { "jpg" } else { "png" };
     let files: Vec<_> = stack.shots().iter().map(|shot| format!("{}.{extension}", shot.stem)).collect();
@@ -143,7 +144,7 @@ fn write_photos(
             let frame = stack.shoot(scene, number);
             write_photo(&dir.join("frames").join(&files[number]), &frame, &curve, stack.options())
         })?;
-        progress(chunk.last().map_or(0, |last| last + 1), files.len());
+        progress(chunk.last().map_or(0, |last| last + 1), files.len())?;
     }
     Ok(files)
 }
@@ -318,9 +319,12 @@ mod tests {
     fn a_stack_has_all_its_files_and_is_the_same_every_time() {
         let (a, b) = (tempfile::tempdir().expect("temp"), tempfile::tempdir().expect("temp"));
         let calls = std::cell::RefCell::new(Vec::new());
-        let summary =
-            write_stack(&small(), a.path(), &|done, all| calls.borrow_mut().push((done, all))).expect("room");
-        write_stack(&small(), &b.path().join("deep/er"), &|_, _| ()).expect("room");
+        let summary = write_stack(&small(), a.path(), &|done, all| {
+            calls.borrow_mut().push((done, all));
+            Ok(())
+        })
+        .expect("room");
+        write_stack(&small(), &b.path().join("deep/er"), &|_, _| Ok(())).expect("room");
         assert_eq!((calls.borrow()[0], *calls.borrow().last().expect("calls")), ((0, 7), (7, 7)));
         assert!(summary.photos == 7 && summary.near.exists() && summary.far.exists());
         let names = [
@@ -350,7 +354,7 @@ mod tests {
         let file = dir.path().join("photo.jpg");
         fs::write(&file, "x").expect("room");
         for target in [dir.path(), &file] {
-            assert!(matches!(write_stack(&small(), target, &|_, _| ()), Err(Error::Usage(_))));
+            assert!(matches!(write_stack(&small(), target, &|_, _| Ok(())), Err(Error::Usage(_))));
         }
         assert_eq!(fs::read_dir(dir.path()).expect("folder").count(), 1);
     }

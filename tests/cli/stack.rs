@@ -54,7 +54,7 @@ pub fn rendered(options: &StackOptions) -> Arc<Rendered> {
 impl Rendered {
     fn new(options: &StackOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let summary = write_stack(options, folder.path(), &|_, _| ()).expect("a rendered stack");
+        let summary = write_stack(options, folder.path(), &|_, _| Ok(())).expect("a rendered stack");
         let text = std::fs::read_to_string(folder.path().join("shuffled.json")).expect("shuffled.json");
         let shuffled: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let stack = Stack::plan(options).expect("sound options");

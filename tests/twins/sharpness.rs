@@ -19,8 +19,9 @@ fn lumas(size: Size, seed: u64) -> Vec<Luma> {
         lumas.push(Luma::U16(Plane::new(size, words.iter().map(|v| *v as u16).collect())));
     }
     // The largest Laplacian there is.
-    let board =
-        |i: usize| if (i % size.width as usize + i / size.width as usize) % 2 == 0 { 65535 } else { 0 };
+    let board = |i: usize| {
+        if (i % size.width as usize + i / size.width as usize).is_multiple_of(2) { 65535 } else { 0 }
+    };
     lumas.push(Luma::U16(Plane::new(size, (0..size.area()).map(board).collect())));
     lumas
 }
