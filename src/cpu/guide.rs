@@ -8,11 +8,13 @@ use crate::frame::Plane;
 pub fn guide(sum: &Plane<[f32; 4]>) -> Plane<[f32; 4]> {
     const KERNEL: [f32; 3] = [0.25, 0.5, 0.25];
     let mut out = Plane::filled(sum.size, [0.0; 4]);
-    out.data.par_chunks_mut(sum.size.width as usize).enumerate().for_each(|(y, out)| {
-        for (x, out) in out.iter_mut().enumerate() {
-            for (j, down) in KERNEL.iter().enumerate() {
+    let width = sum.size.width as usize;
+    out.data.par_chunks_mut(width).enumerate().for_each(|(y, out)| {
+        for (j, down) in KERNEL.iter().enumerate() {
+            let row = sum.row((y as i64 + j as i64 - 1).clamp(0, i64::from(sum.size.height) - 1) as u32);
+            for (x, out) in out.iter_mut().enumerate() {
                 for (i, across) in KERNEL.iter().enumerate() {
-                    let color = sum.clamped(x as i64 + i as i64 - 1, y as i64 + j as i64 - 1);
+                    let color = row[(x + i).saturating_sub(1).min(width - 1)];
                     let weight = down * across / color[3].max(1e-6);
                     for channel in 0..3 {
                         out[channel] += weight * color[channel];

@@ -4,12 +4,12 @@
 //! binomial 1-4-6-4-1 (σ = 1 px), which makes it robust to sensor noise. Both filters are one separable integer
 //! kernel here, so the Laplacian itself is exact. Edge rule: luma is replicated outside the frame.
 
-use std::ops::{Add, Mul, Sub};
+use std::ops::{Add, Mul, Range, Sub};
 
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use crate::frame::{Luma, Plane, Size};
+use crate::frame::{Luma, Plane};
 use crate::params::{BINOMIAL, BINOMIAL_LAPLACIAN, LAPLACIAN_UNIT};
 
 /// Means over one cell; luma in units of full scale.
@@ -65,70 +65,74 @@ fn moments<T: Sample>(plane: &Plane<T>, cell: u32, full_scale: f32) -> Moments {
         .zip(out.energy.data.par_chunks_exact_mut(width))
         .zip(out.luma.data.par_chunks_exact_mut(width))
         .enumerate()
-        .for_each_init(
-            || Columns::<T>::new(plane.size),
-            |columns, (cell_row, ((laplacian, energy), luma))| {
-                let top = cell_row as u32 * cell;
-                let rows = cell.min(plane.size.height - top);
-                columns.clear();
-                for y in top..top + rows {
-                    let row = |dy: i64| {
-                        plane.row((i64::from(y) + dy).clamp(0, i64::from(plane.size.height) - 1) as u32)
-                    };
-                    columns.add([row(-3), row(-2), row(-1), row(0), row(1), row(2), row(3)]);
-                }
-                columns.reduce(cell as usize, rows as f32, full_scale, [laplacian, energy, luma]);
-            },
-        );
+        .for_each_init(Columns::<T>::new, |columns, (cell_row, ((laplacian, energy), luma))| {
+            let top = cell_row as u32 * cell;
+            let rows = top..(top + cell).min(plane.size.height);
+            for start in (0..plane.size.width as usize).step_by(TILE) {
+                columns.sum(plane, rows.clone(), start);
+                let out =
+                    [&mut *laplacian, &mut *energy, &mut *luma].map(|row| &mut row[start / cell as usize..]);
+                columns.reduce(cell as usize, rows.len() as f32, full_scale, out);
+            }
+        });
     out
 }
 
-/// Sums down the columns of one row of cells.
+/// Columns worked on at a time, a multiple of every cell: their sums stay in the first-level cache.
+const TILE: usize = 1024;
+const PAD: usize = 3;
+
+/// Sums down the columns of a tile of one row of cells.
 struct Columns<T: Sample> {
-    /// Vertically smoothed luma, padded by 3 on each side.
+    /// Vertically smoothed luma, with 3 columns more on each side.
     smooth: Vec<T::Sum>,
-    /// Vertical Laplacian of the smoothed luma, padded alike.
+    /// Vertical Laplacian of the smoothed luma, alike.
     bent: Vec<T::Sum>,
     laplacian: Vec<i32>,
     energy: Vec<f32>,
     luma: Vec<i32>,
 }
 
-const PAD: usize = 3;
-
 impl<T: Sample> Columns<T> {
-    fn new(size: Size) -> Self {
-        let width = size.width as usize;
+    const fn new() -> Self {
         Self {
-            smooth: vec![0.into(); width + 2 * PAD],
-            bent: vec![0.into(); width + 2 * PAD],
-            laplacian: vec![0; width],
-            energy: vec![0.0; width],
-            luma: vec![0; width],
+            smooth: Vec::new(),
+            bent: Vec::new(),
+            laplacian: Vec::new(),
+            energy: Vec::new(),
+            luma: Vec::new(),
         }
     }
 
-    fn clear(&mut self) {
-        self.laplacian.fill(0);
-        self.energy.fill(0.0);
-        self.luma.fill(0);
-    }
-
-    /// Adds the row in the middle of seven.
-    fn add(&mut self, rows: [&[T]; 7]) {
-        let width = self.luma.len();
-        filter_down(
-            rows,
-            &mut self.smooth[PAD..PAD + width],
-            &mut self.bent[PAD..PAD + width],
-            &mut self.luma,
-        );
-        for padded in [&mut self.smooth, &mut self.bent] {
-            let (first, last) = (padded[PAD], padded[PAD + width - 1]);
-            padded[..PAD].fill(first);
-            padded[PAD + width..].fill(last);
+    /// Sums `rows` of `plane` over the tile that begins at column `start`.
+    fn sum(&mut self, plane: &Plane<T>, rows: Range<u32>, start: usize) {
+        let full = plane.size.width as usize;
+        let width = TILE.min(full - start);
+        for buffer in [&mut self.smooth, &mut self.bent] {
+            buffer.resize(width + 2 * PAD, 0.into());
         }
-        filter_across(&self.smooth, &self.bent, &mut self.laplacian, &mut self.energy);
+        for buffer in [&mut self.laplacian, &mut self.luma] {
+            buffer.clear();
+            buffer.resize(width, 0);
+        }
+        self.energy.clear();
+        self.energy.resize(width, 0.0);
+        // The columns that there are; the others replicate the picture's edge.
+        let known = start.saturating_sub(PAD)..(start + width + PAD).min(full);
+        let placed = known.start + PAD - start..known.end + PAD - start;
+        let last = i64::from(plane.size.height) - 1;
+        for y in rows {
+            let row = |dy: i64| &plane.row((i64::from(y) + dy).clamp(0, last) as u32)[known.clone()];
+            let around = [row(-3), row(-2), row(-1), row(0), row(1), row(2), row(3)];
+            filter_down(around, &mut self.smooth[placed.clone()], &mut self.bent[placed.clone()]);
+            for padded in [&mut self.smooth, &mut self.bent] {
+                let (first, end) = (padded[placed.start], padded[placed.end - 1]);
+                padded[..placed.start].fill(first);
+                padded[placed.end..].fill(end);
+            }
+            filter_across(&self.smooth, &self.bent, &mut self.laplacian, &mut self.energy);
+            add_luma(&plane.row(y)[start..start + width], &mut self.luma);
+        }
     }
 
     /// Averages groups of `cell` columns.
@@ -149,6 +153,7 @@ struct Scale {
     unit: f32,
 }
 
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn reduce_by<T: Sample, const CELL: usize>(
     columns: &Columns<T>,
     scale: &Scale,
@@ -166,8 +171,8 @@ fn reduce_by<T: Sample, const CELL: usize>(
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn filter_down<T: Sample>(rows: [&[T]; 7], smooth: &mut [T::Sum], bent: &mut [T::Sum], luma: &mut [i32]) {
-    let width = luma.len();
+fn filter_down<T: Sample>(rows: [&[T]; 7], smooth: &mut [T::Sum], bent: &mut [T::Sum]) {
+    let width = smooth.len();
     let [a, b, c, d, e, f, g] = rows.map(|row| &row[..width]);
     let (smooth, bent) = (&mut smooth[..width], &mut bent[..width]);
     let times = <T::Sum as From<i8>>::from;
@@ -176,7 +181,11 @@ fn filter_down<T: Sample>(rows: [&[T]; 7], smooth: &mut [T::Sum], bent: &mut [T:
         smooth[x] = b + f + times(BINOMIAL[1]) * (c + e) + times(BINOMIAL[2]) * d;
         bent[x] = a + g + times(BINOMIAL_LAPLACIAN[1]) * (b + f) - (c + e) + times(BINOMIAL_LAPLACIAN[3]) * d;
     }
-    for (sum, value) in luma.iter_mut().zip(d) {
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn add_luma<T: Sample>(row: &[T], luma: &mut [i32]) {
+    for (sum, value) in luma.iter_mut().zip(row) {
         *sum += Into::<T::Sum>::into(*value).into();
     }
 }

@@ -22,7 +22,7 @@ pub fn warp(plane: &Plane<f32>, transform: &Transform, gain: f32, edge: Edge, si
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn warp_row(plane: &Plane<f32>, m: &[f32; 6], gain: f32, edge: Edge, y: f32, out: &mut [f32]) {
-    let stride = plane.size.width as usize;
+    let (stride, rows) = (plane.size.width as usize, plane.size.height as usize);
     let (last_x, last_y) = (plane.size.width as f32 - 1.0, plane.size.height as f32 - 1.0);
     for (x, out) in out.iter_mut().enumerate() {
         let u = m[0] * x as f32 + m[1] * y + m[2];
@@ -32,13 +32,14 @@ fn warp_row(plane: &Plane<f32>, m: &[f32; 6], gain: f32, edge: Edge, y: f32, out
             continue;
         }
         let (u, v) = (u.clamp(0.0, last_x), v.clamp(0.0, last_y));
-        let (left, top) = (u.floor(), v.floor());
-        let (fx, fy) = (u - left, v - top);
-        let (x0, y0) = (left as usize, top as usize);
-        let (x1, y1) = ((x0 + 1).min(stride - 1), (y0 + 1).min(plane.size.height as usize - 1));
-        let (above, below) = (y0 * stride, y1 * stride);
-        let [a, b] = [plane.data[above + x0], plane.data[above + x1]];
-        let [c, d] = [plane.data[below + x0], plane.data[below + x1]];
+        // Not negative, so that truncation is the floor.
+        let (x0, y0) = (u as u32 as usize, v as u32 as usize);
+        let (fx, fy) = (u - x0 as f32, v - y0 as f32);
+        let below = if y0 + 1 < rows { stride } else { 0 };
+        let right = usize::from(x0 + 1 < stride);
+        let at = y0 * stride + x0;
+        let [a, b] = [plane.data[at], plane.data[at + right]];
+        let [c, d] = [plane.data[at + below], plane.data[at + below + right]];
         let upper = a + (b - a) * fx;
         let lower = c + (d - c) * fx;
         *out = (upper + (lower - upper) * fy) * gain;

@@ -108,7 +108,7 @@ fn is_plausible(transform: &Transform, size: Size) -> bool {
         && (x - cx).hypot(y - cy) < 0.25 * f64::from(size.width)
 }
 
-/// Gauss–Newton steps at one level until the corners move less than a fiftieth of a cell; returns the sums before the
+/// Gauss–Newton steps at one level until the corners move less than a twentieth of a cell; returns the sums before the
 /// last step too.
 fn refine(
     fit: &impl Fn(&Transform, usize) -> Result<NormalEquations>,
@@ -117,7 +117,7 @@ fn refine(
     size: Size,
 ) -> Result<(Transform, NormalEquations)> {
     const MAX_STEPS: usize = 12;
-    const SETTLED: f64 = 0.02;
+    const SETTLED: f64 = 0.05;
     let (width, height) = (f64::from(size.width), f64::from(size.height));
     let mut at = start;
     let mut sums = fit(&at, level)?;
