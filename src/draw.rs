@@ -11,7 +11,7 @@ use crate::frame::{self, Plane};
 use crate::plan::Step;
 
 /// Longest side in pixels of either half of a drawing.
-const SIDE: u32 = 1600;
+const SIDE: u32 = 1100;
 
 /// The numbered spots of `steps` over `picture`, and beside it `depth` (0 near … `far`) in colour with the same spots.
 pub fn plan(

@@ -62,6 +62,10 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
             outcome.map.near
         ));
     }
+    let plan = args.output.join("plan.json");
+    if plan.exists() {
+        talk.warn(&format!("{}: is of the map that was here before; plan again", plan.display()));
+    }
     talk.result(&outcome.map, &summary(&outcome.map, &args.output))?;
     Ok(exit(&outcome))
 }
