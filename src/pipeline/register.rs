@@ -26,7 +26,7 @@ pub struct Pyramid<G> {
 }
 
 /// Cells of the base of a pyramid at most: finer levels would add nothing that depth can show.
-const BASE_CELLS: usize = 500_000;
+const BASE_CELLS: usize = 300_000;
 /// Sides below which a level is the coarsest.
 const COARSEST_SIDE: u32 = 40;
 /// Width at which correlation is judged: coarse enough for blur not to matter.

@@ -22,7 +22,7 @@ pub fn check(interrupt: &Interrupt) -> Result<()> {
 
 /// Decodes `files` on `threads` threads and calls `consume` with index and result, in the order of completion.
 ///
-/// At most `threads` + 2 decoded frames are alive: one per decoder, one in the channel, one with the consumer.
+/// At most `threads` + 1 decoded frames are alive: one per decoder, one with the consumer.
 /// Colour is averaged over cells of `color_cell` pixels; `consume` may give frames back to `spares`.
 ///
 /// # Errors
@@ -36,7 +36,7 @@ pub fn stream(
     mut consume: impl FnMut(usize, Result<Frame>) -> Result<()>,
 ) -> Result<()> {
     let next = AtomicUsize::new(0);
-    let (sender, receiver) = bounded(1);
+    let (sender, receiver) = bounded(0);
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, files.len().max(1)) {
             let (sender, next) = (sender.clone(), &next);
