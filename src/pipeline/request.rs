@@ -47,7 +47,7 @@ impl Request {
     /// [`Error::Usage`] for fewer than two frames, an anchor or reference that is not among them, a point outside the
     /// picture, anchors that are one, an output folder that is a file; [`Error::Io`] for a folder that cannot be read.
     pub fn validate(&self) -> Result<Job> {
-        let files = expand(&self.frames)?;
+        let files = expand(&self.frames, &self.output)?;
         if files.len() < 2 {
             let got = files.first().map_or("none".to_owned(), |file| format!("only {}", file.display()));
             return Err(Error::Usage(format!(
@@ -78,19 +78,30 @@ impl Request {
 /// Endings of pictures taken from a folder; files named themselves are told by content.
 const ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "tif", "tiff"];
 
-/// Files as given, folders replaced by the pictures in them in natural order; each file once.
-fn expand(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// What earlier runs left in the output folder, which may be the folder of the photos.
+const RESULTS: [&str; 5] = ["depth.tif", "depth.png", "confidence.png", "aif.jpg", "plan.png"];
+
+/// Files as given, folders replaced by the pictures in them in natural order; each file once. Results in `output` are no
+/// photos.
+fn expand(given: &[PathBuf], output: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
+    let output = output.canonicalize().ok();
     for path in given {
         if !path.is_dir() {
             files.push(path.clone());
             continue;
         }
+        let has_results = output.is_some() && path.canonicalize().ok() == output;
+        let is_result =
+            |file: &Path| has_results && RESULTS.iter().any(|name| file.file_name() == Some(name.as_ref()));
         let mut inside = Vec::new();
         for entry in std::fs::read_dir(path).map_err(Error::io(path, "listing"))? {
             let file = entry.map_err(Error::io(path, "listing"))?.path();
             let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-            if ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) && file.is_file() {
+            if ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+                && file.is_file()
+                && !is_result(&file)
+            {
                 inside.push(file);
             }
         }
@@ -189,7 +200,8 @@ mod tests {
             std::fs::write(folder.path().join(name), "").expect("a file");
         }
         let again = folder.path().join("f10.jpg");
-        let files = expand(&[folder.path().to_owned(), again]).expect("a listing");
+        std::fs::write(folder.path().join("aif.jpg"), "").expect("a file");
+        let files = expand(&[folder.path().to_owned(), again], folder.path()).expect("a listing");
         let names: Vec<_> = files.iter().filter_map(|file| file.file_name()?.to_str()).collect();
         assert_eq!(names, ["f1.png", "f9.JPG", "f10.jpg"]);
     }
