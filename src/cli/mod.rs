@@ -43,7 +43,7 @@ struct Global {
     /// One JSON object on stdout, nothing else there
     #[arg(long, global = true)]
     json: bool,
-    /// No progress and no talk, errors only
+    /// No progress and no talk, only errors and warnings
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
     /// More talk; twice for the details of every stage

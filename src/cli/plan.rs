@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, Talk};
+use super::{Exit, INTERRUPT, Talk};
 use crate::error::Result;
 use crate::files::PlanFile;
 use crate::pipeline::plan::{self, Request};
@@ -32,7 +32,7 @@ pub struct Args {
 
 pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
     let options = PlanOptions { steps: args.steps, af_size: args.af_size, gravity: !args.no_gravity };
-    let plan = plan::run(&Request { folder: args.folder.clone(), options })?;
+    let plan = plan::run(&Request { folder: args.folder.clone(), options }, &INTERRUPT)?;
     for step in &plan.steps {
         if let Some(warning) = &step.warning {
             talk.warn(&format!("step {}: {warning}", step.index + 1));

@@ -51,7 +51,7 @@ const PASSES: usize = 3;
 
 /// Depth, confidence and all-in-focus picture of at least two `levels` on the reference's grid.
 ///
-/// The measures in `scratch` are in the reference's geometry and exposure; `energy` is their mean over the frames.
+/// The registered measures in `scratch` are in the reference's geometry and exposure; `energy` is their mean over the frames.
 ///
 /// # Errors
 /// [`crate::error::Error::Io`] from the scratch file, [`crate::error::Error::Device`],
@@ -97,11 +97,11 @@ impl<B: Backend> Passes<'_, B> {
         self.tick();
         let views = &self.levels[level];
         if let [view] = views[..] {
-            return Ok(self.backend.upload(self.scratch.measure(view.record)?));
+            return Ok(self.backend.upload(self.scratch.registered(view.record)?));
         }
         let mut mean = self.backend.upload(Plane::filled(self.grid, 0.0));
         for view in views {
-            let plane = self.backend.upload(self.scratch.measure(view.record)?);
+            let plane = self.backend.upload(self.scratch.registered(view.record)?);
             mean = self.backend.accumulate(mean, &plane, 1.0 / views.len() as f32);
         }
         Ok(mean)

@@ -38,6 +38,14 @@ pub struct Outcome {
 #[derive(Default)]
 struct LeftOut(BTreeMap<usize, String>);
 
+/// A reference with the poses and the order found on it; `energy` is the mean focus measure of the registered frames.
+struct Settled<B: Backend> {
+    reference: usize,
+    poses: Vec<Option<Pose>>,
+    order: FocusOrder,
+    energy: B::Gray,
+}
+
 /// What a command is run with.
 struct Run<'a, B: Backend> {
     backend: &'a B,
@@ -81,22 +89,74 @@ impl<B: Backend> Run<'_, B> {
         (0..halvings(grid)).for_each(|_| base = base.grid(2));
         let mut scratch = Scratch::new(&self.job.output, grid, base)?;
         let (frames, rough) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
-        let hub = match self.job.reference {
-            Some(reference) => self.position(reference, &frames, "--reference")?,
-            None => self.medoid(&rough)?,
-        };
-        let poses = self.timed("register", |run| run.register(&frames, hub, &mut scratch))?;
-        let (order, energy) = self.timed("order", |run| run.order(&frames, &poses, grid, &mut scratch))?;
+        let Settled { reference, poses, order, energy } = self.settle(&frames, &rough, grid, &mut scratch)?;
         let levels = self.levels(&order, &frames, &poses, grid);
         let maps = self.timed("depth", |run| {
             depth::map(run.backend, &levels, &energy, &mut scratch, run.progress, run.interrupt)
         })?;
         drop(scratch);
         let output = self.job.output.clone();
-        let mut outcome = self.describe(size, cell, &frames, hub, &order, &poses);
+        let mut outcome = self.describe(size, cell, &frames, reference, &order, &poses);
         self.timed("write", |_| outputs::write(&output, &outcome.map, &maps))?;
         outcome.map.timings_ms = self.timings;
         Ok(outcome)
+    }
+
+    /// Finds a reference that is in the order itself, and with it poses and order.
+    ///
+    /// The medoid is tried first. Where most frames do not fit it, it is the odd one out, and the medoid of the rest
+    /// takes its place; where ordering leaves it out, the middle of the order does.
+    fn settle(
+        &mut self,
+        frames: &[usize],
+        rough: &Blocks,
+        grid: Size,
+        scratch: &mut Scratch,
+    ) -> Result<Settled<B>> {
+        const TRIES: usize = 3;
+        let asked = self.job.reference;
+        let mut reference = match asked {
+            Some(index) => self.position(index, frames, "--reference")?,
+            None => self.medoid(rough, |_| true)?,
+        };
+        let mut poses = self.timed("register", |run| run.register(frames, reference, scratch))?;
+        let fit = |poses: &[Option<Pose>]| poses.iter().flatten().count();
+        if asked.is_none() && 2 * fit(&poses) < frames.len() {
+            let other = self.medoid(rough, |frame| poses[frame].is_none())?;
+            let others = self.timed("register", |run| run.register(frames, other, scratch))?;
+            if fit(&others) > fit(&poses) {
+                (reference, poses) = (other, others);
+            }
+        }
+        for _ in 0..TRIES {
+            self.note_unregistered(frames, &poses);
+            let (order, energy) = self.timed("order", |run| run.order(frames, &poses, grid, scratch))?;
+            if order.clusters.iter().flatten().any(|&frame| frame == reference) {
+                return Ok(Settled { reference, poses, order, energy });
+            }
+            if let Some(index) = asked {
+                let out = order.left_out.iter().find(|out| out.frame == reference);
+                let reason =
+                    out.map_or_else(|| "it is not in the order".to_owned(), |out| out.reason.to_string());
+                let file = self.job.files[index].display();
+                return Err(Error::Usage(format!(
+                    "--reference {file}: is left out: {reason}; name another frame"
+                )));
+            }
+            reference = order.clusters[order.clusters.len() / 2][0];
+            poses = self.timed("register", |run| run.register(frames, reference, scratch))?;
+        }
+        let text =
+            "no frame near the middle of the order fits the others well enough: name one with --reference";
+        Err(Error::Stack(text.to_owned()))
+    }
+
+    /// Names the frames without a pose among those left out, and no others for that reason.
+    fn note_unregistered(&mut self, frames: &[usize], poses: &[Option<Pose>]) {
+        self.left_out.0.retain(|_, reason| reason != NOT_REGISTERED);
+        for (&frame, _) in frames.iter().zip(poses).filter(|(_, pose)| pose.is_none()) {
+            self.left_out.0.insert(frame, NOT_REGISTERED.to_owned());
+        }
     }
 
     /// Runs a stage and notes its wall time; times of one name add up.
@@ -214,12 +274,12 @@ impl<B: Backend> Run<'_, B> {
         Ok((frames, Blocks { grid: block_grid, frames: rough }))
     }
 
-    /// The frame most like all others, which lies in the middle of the order: what the others are registered to.
-    fn medoid(&self, rough: &Blocks) -> Result<usize> {
+    /// Of the frames that `eligible` takes, the one most like all others: most often in the middle of the order.
+    fn medoid(&self, rough: &Blocks, eligible: impl Fn(usize) -> bool) -> Result<usize> {
         let distances = self.distances(rough)?.1;
-        let total = |f: usize| distances.row(f as u32).iter().sum::<f32>();
-        let frames = 0..rough.frames.len();
-        Ok(frames.min_by(|&a, &b| total(a).total_cmp(&total(b))).unwrap_or(0))
+        let eligible: Vec<usize> = (0..rough.frames.len()).filter(|&frame| eligible(frame)).collect();
+        let total = |f: usize| eligible.iter().map(|&g| distances.at(g as u32, f as u32)).sum::<f32>();
+        Ok(eligible.iter().copied().min_by(|&a, &b| total(a).total_cmp(&total(b))).unwrap_or(0))
     }
 
     fn distances(&self, blocks: &Blocks) -> Result<(order::Features, Plane<f32>)> {
@@ -255,16 +315,13 @@ impl<B: Backend> Run<'_, B> {
                 register(backend, &fixed, &pyramid(frame)?)?
             };
             tracing::debug!("{}: {pose:?}", self.job.files[frames[frame]].display());
-            if pose.is_none() {
-                self.left_out.0.insert(frames[frame], NOT_REGISTERED.to_owned());
-            }
             poses.push(pose);
         }
         Ok(poses)
     }
 
-    /// Levels of focus, as indices among `frames`, and the mean focus measure of all registered frames. Brings the
-    /// measures in the scratch file into the reference's geometry and exposure, where depth finds them.
+    /// Levels of focus, as indices among `frames`, and the mean focus measure of all registered frames. Keeps the
+    /// measures in the reference's geometry and exposure in the scratch file, where depth finds them.
     fn order(
         &mut self,
         frames: &[usize],
@@ -289,7 +346,7 @@ impl<B: Backend> Run<'_, B> {
             blocks.frames.push(means.data);
             let share = 1.0 / registered.len() as f32;
             energy = self.backend.accumulate(energy, &warped, share);
-            scratch.put_measure(frames[frame], &self.backend.download(warped)?)?;
+            scratch.put_registered(frames[frame], &self.backend.download(warped)?)?;
         }
         if registered.len() < 2 {
             let text = "no two frames show one scene with something in it to hold on to: photograph the scene again, exposed \

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::outputs;
+use super::stream::{Interrupt, check};
 use crate::draw;
 use crate::error::{Error, Result};
 use crate::files::{MapFile, PlanFile, write_json};
@@ -26,8 +28,8 @@ const FULL_TEXTURE: f32 = 0.2;
 /// Plans and writes plan.json and plan.png into the map's folder.
 ///
 /// # Errors
-/// [`Error::Usage`] for options out of range or a folder without a map, [`Error::Picture`] for a damaged one.
-pub fn run(request: &Request) -> Result<PlanFile> {
+/// [`Error::Usage`] for options out of range or a folder without a map, [`Error::Picture`] for a damaged one, [`Error::Interrupted`].
+pub fn run(request: &Request, interrupt: &Interrupt) -> Result<PlanFile> {
     let folder = &request.folder;
     let map = MapFile::read(folder)?;
     let depth = image_io::read_tiff_f32(&folder.join("depth.tif"))?;
@@ -50,12 +52,16 @@ pub fn run(request: &Request) -> Result<PlanFile> {
     let texture = texture(luma);
     let scene = Scene { depth, confidence, texture };
     let far = map.clusters.len() as f64 - 1.0;
+    check(interrupt)?;
     let steps = plan(&scene, 0.0, far, &request.options)?;
     let plan = PlanFile::new(&map.reference, request.options.af_size, &steps);
     let color = picture.color.expect("colour was asked for");
     let drawing = draw::plan(&color, &scene.depth, far as f32, &steps, request.options.af_size);
-    image_io::write_png_rgb8(&folder.join("plan.png"), &drawing)?;
-    write_json(&folder.join("plan.json"), &plan)?;
+    check(interrupt)?;
+    outputs::replace(folder, &["plan.png", "plan.json"], |staging| {
+        image_io::write_png_rgb8(&staging.join("plan.png"), &drawing)?;
+        write_json(&staging.join("plan.json"), &plan)
+    })?;
     Ok(plan)
 }
 

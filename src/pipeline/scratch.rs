@@ -47,7 +47,7 @@ impl Scratch {
 
     /// Bytes of a record.
     const fn record(&self) -> u64 {
-        (2 * self.grid.area() + 4 * self.base.area() + 3 * self.grid.area()) as u64
+        (2 * self.grid.area() + 4 * self.base.area() + 3 * self.grid.area() + 2 * self.grid.area()) as u64
     }
 
     /// Keeps `record` as that of frame `index`.
@@ -66,13 +66,18 @@ impl Scratch {
         )
     }
 
-    /// Replaces the focus measure of frame `index`.
+    /// Keeps the focus measure of frame `index` as the reference sees it, beside its own.
     ///
     /// # Errors
     /// [`Error::Io`] as for [`Self::put`].
-    pub fn put_measure(&mut self, index: usize, measure: &Plane<f32>) -> Result<()> {
-        let at = index as u64 * self.record();
+    pub fn put_registered(&mut self, index: usize, measure: &Plane<f32>) -> Result<()> {
+        let at = index as u64 * self.record() + self.registered_at();
         self.write(at, &[bytemuck::cast_slice(&shorten(measure))])
+    }
+
+    /// Where in a record the registered measure begins.
+    const fn registered_at(&self) -> u64 {
+        self.record() - 2 * self.grid.area() as u64
     }
 
     fn write(&mut self, at: u64, parts: &[&[u8]]) -> Result<()> {
@@ -81,17 +86,29 @@ impl Scratch {
             .and_then(|_| parts.iter().try_for_each(|part| self.file.write_all(part)))
             .map_err(Error::io(
                 &self.folder,
-                "writing the scratch file (it needs about 6 bytes a grid cell and frame)",
+                "writing the scratch file (it needs 7 to 8 bytes a grid cell and frame)",
             ))
     }
 
-    /// Focus measure of frame `index`.
+    /// Focus measure of frame `index` in its own geometry.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read back.
     pub fn measure(&mut self, index: usize) -> Result<Plane<f32>> {
+        self.short(index as u64 * self.record())
+    }
+
+    /// What [`Self::put_registered`] kept of frame `index`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read back.
+    pub fn registered(&mut self, index: usize) -> Result<Plane<f32>> {
+        self.short(index as u64 * self.record() + self.registered_at())
+    }
+
+    fn short(&mut self, at: u64) -> Result<Plane<f32>> {
         let mut short = vec![0u16; self.grid.area()];
-        self.read(index as u64 * self.record(), bytemuck::cast_slice_mut(&mut short))?;
+        self.read(at, bytemuck::cast_slice_mut(&mut short))?;
         Ok(Plane::new(self.grid, short.iter().map(|&bits| f32::from_bits(u32::from(bits) << 16)).collect()))
     }
 
@@ -151,11 +168,17 @@ mod tests {
         };
         for index in [2, 0, 1] {
             scratch.put(index, &record(index as u8)).expect("room on the disk");
+            let registered = Plane::filled(grid, index as f32 + 64.0);
+            scratch.put_registered(index, &registered).expect("room on the disk");
         }
         for index in 0..3 {
             let expected = record(index as u8);
             assert_eq!(scratch.color(index).expect("a record").data, expected.color.data);
             assert_eq!(scratch.measure(index).expect("a record").data, expected.measure.data);
+            assert_eq!(
+                scratch.registered(index).expect("a record").data,
+                vec![index as f32 + 64.0; grid.area()]
+            );
             assert_eq!(scratch.base(index).expect("a record").data, expected.base.data);
         }
     }

@@ -13,6 +13,11 @@ use super::testenv::{Run, TestEnv, list};
 
 /// Maps `stack` with its true anchors and `more` options into `map` of `env`.
 fn map(env: &TestEnv, stack: &Rendered, more: &[&str]) -> Run {
+    map_between(env, stack, [&stack.near, &stack.far], more)
+}
+
+/// Likewise with these anchors.
+fn map_between(env: &TestEnv, stack: &Rendered, [near, far]: [&str; 2], more: &[&str]) -> Run {
     let frames = stack.shuffled();
     let common = [
         "map".as_ref(),
@@ -20,9 +25,9 @@ fn map(env: &TestEnv, stack: &Rendered, more: &[&str]) -> Run {
         "-o".as_ref(),
         "map".as_ref(),
         "--near".as_ref(),
-        stack.near.as_ref(),
+        near.as_ref(),
         "--far".as_ref(),
-        stack.far.as_ref(),
+        far.as_ref(),
     ];
     env.run(common.into_iter().chain(more.iter().map(AsRef::as_ref)))
 }
@@ -221,18 +226,7 @@ fn anchors_as_points() {
 fn frames_beyond_the_anchors_are_left_out() {
     let (env, stack) = (TestEnv::new(), rendered(&small()));
     let named = |level: usize| stack.level.iter().find(|(_, at)| **at == level).expect("a photo").0.clone();
-    let frames = stack.shuffled();
-    let (near, far) = (named(2), named(6));
-    let run = env.run([
-        "map".as_ref(),
-        frames.as_os_str(),
-        "-o".as_ref(),
-        "map".as_ref(),
-        "--near".as_ref(),
-        near.as_ref(),
-        "--far".as_ref(),
-        far.as_ref(),
-    ]);
+    let run = map_between(&env, &stack, [&named(2), &named(6)], &[]);
     // As asked: not something left out against the user's will.
     let run = run.exits(0);
     let (found, _) = read(&env);
@@ -357,4 +351,29 @@ fn simulate_writes_what_it_says() {
     env.run(["simulate", "--render", "new", "--size", "64"]).exits(2).says(&["--size", "1800x1200"]);
     env.run(["simulate", "--render", "new", "--frames", "0"]).exits(2).refuses().says(&["--frames"]);
     assert!(!env.path("new").exists());
+}
+
+/// The reference has an identity transform and is one of the ordered frames.
+fn reference_is_ordered(found: &MapFile) {
+    assert!(found.order.contains(&found.reference), "{} is not in {:?}", found.reference, found.order);
+    let [[a, b, c], [d, e, f]] = found.transforms[&found.reference];
+    assert_eq!([a, b, c, d, e, f], [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+}
+
+#[test]
+fn reference_is_never_a_frame_that_is_left_out() {
+    let stack = rendered(&small());
+    let named = |level: usize| stack.level.iter().find(|(_, at)| **at == level).expect("a photo").0.clone();
+    // The middle frame of the whole stack lies beyond one anchor or the other.
+    for (near, far) in [(0, 2), (6, 8), (5, 7)] {
+        let env = TestEnv::new();
+        map_between(&env, &stack, [&named(near), &named(far)], &[]).exits(0);
+        let (found, depth) = read(&env);
+        reference_is_ordered(&found);
+        assert_eq!(stack.levels_of(&found), (near..=far).collect::<Vec<_>>());
+        assert!(depth.data.iter().all(|value| (0.0..=2.0).contains(value)));
+    }
+    let env = TestEnv::new();
+    let run = map_between(&env, &stack, [&named(0), &named(2)], &["--reference", &named(7)]);
+    run.exits(2).refuses().says(&["--reference", &named(7), "name another frame"]);
 }
