@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cpu;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::{Luma, Plane, Size};
 use crate::gpu::{self, Gpu, Recorder};
 use crate::params::{ALIGN_SUMS, ConfidenceRule, Edge, window_radius};
@@ -346,6 +346,14 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn analyse(&self, luma: &Luma, cell: u32) -> Result<(Self::Gray, Self::Gray)> {
+        let (size, grid) = (luma.size(), luma.size().grid(cell));
+        let longest = grid.width.max(grid.height).max(size.width.div_ceil(gpu::sharpness::PACK));
+        if longest > self.gpu.max_texture_side {
+            return Err(Error::Device(format!(
+                "{}: pictures of {size} need textures of {longest} texels a side, it has {}; use --device cpu",
+                self.gpu.name, self.gpu.max_texture_side
+            )));
+        }
         Ok(self.recorder.record(|encoder| {
             let moments = self.sharpness.encode(self.gpu, encoder, luma, cell, self.band_rows);
             self.window.encode(self.gpu, encoder, &moments, window_radius(cell))

@@ -42,15 +42,8 @@ impl Transform {
         Self { matrix: [p, q, -(p * c + q * f), s, t, -(s * c + t * f)] }
     }
 
-    /// The same map between grids whose cells are `cell` pixels wide: cell centres lie at `cell·u + (cell−1)/2`.
-    pub fn on_grid(&self, cell: f64) -> Self {
-        let [a, b, c, d, e, f] = self.matrix;
-        let half = (cell - 1.0) / 2.0;
-        let shift = |p: f64, q: f64, r: f64| (p * half + q * half + r - half) / cell;
-        Self { matrix: [a, b, shift(a, b, c), d, e, shift(d, e, f)] }
-    }
-
-    /// The map between pixels, given one between cells of `cell` pixels: undoes [`Self::on_grid`].
+    /// The map between pixels, given one between cells of `cell` pixels, whose centres lie at
+    /// `cell·u + (cell−1)/2`.
     pub fn from_grid(&self, cell: f64) -> Self {
         let [a, b, c, d, e, f] = self.matrix;
         let half = (cell - 1.0) / 2.0;
@@ -122,11 +115,10 @@ mod tests {
 
     #[test]
     fn grids_keep_the_geometry() {
-        let t = Transform::similarity(0.03, 0.02, [4.0, -7.5], [320.0, 200.0]);
-        let grid = t.on_grid(4.0);
-        let [x, y] = t.apply(4.0 * 10.0 + 1.5, 4.0 * 20.0 + 1.5);
+        let grid = Transform::similarity(0.03, 0.02, [4.0, -7.5], [80.0, 50.0]);
+        let pixels = grid.from_grid(4.0);
         let [u, v] = grid.apply(10.0, 20.0);
-        close([4.0 * u + 1.5, 4.0 * v + 1.5], [x, y]);
-        close(grid.from_grid(4.0).apply(3.0, 5.0), t.apply(3.0, 5.0));
+        close(pixels.apply(4.0 * 10.0 + 1.5, 4.0 * 20.0 + 1.5), [4.0 * u + 1.5, 4.0 * v + 1.5]);
+        close(grid.from_grid(2.0).from_grid(2.0).apply(3.0, 5.0), pixels.apply(3.0, 5.0));
     }
 }

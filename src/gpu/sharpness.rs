@@ -10,7 +10,7 @@ const STRIP: u32 = 32;
 /// Rows above and below that the filter reaches.
 const HALO: u32 = 3;
 /// Pixels of a texel.
-const PACK: u32 = 4;
+pub const PACK: u32 = 4;
 
 /// Rows of a band where nothing smaller is asked for: 61 MP luma goes to the device in 48 MB pieces or less.
 pub const BAND_ROWS: u32 = 4096;
