@@ -13,5 +13,6 @@ pub mod order;
 pub mod params;
 pub mod pipeline;
 pub mod plan;
+pub mod positions;
 pub mod simulate;
 pub mod transform;

@@ -2,14 +2,15 @@
 //!
 //! Every frame's planes come back from the scratch file as often as a pass needs them, one at a time, near to far.
 
+use super::curves::Curves;
 use super::map::Progress;
 use super::scratch::Scratch;
-use super::steps::step_ratios;
 use super::stream::{Interrupt, check};
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::frame::{Plane, Size};
 use crate::params::{FILL_RULE, SHOWN_RULE, VOTE_FLOOR};
+use crate::positions::{positions, step_ratios};
 use crate::transform::Transform;
 
 /// A frame as depth sees it.
@@ -67,18 +68,15 @@ pub fn map<B: Backend>(
     let count = levels.len() as u32;
     let mut passes = Passes { backend, levels, grid: scratch.grid(), scratch, progress, interrupt, done: 0 };
     let weight = backend.vote(energy, VOTE_FLOOR);
-    let peak = passes.peak(&weight)?;
+    let mut curves = Curves::new(passes.grid);
+    let peak = passes.peak(&weight, &mut curves)?;
+    let levels = positions(&curves.samples()?, levels.len());
+    tracing::debug!("level positions: {levels:?}");
+    let mut ratios = step_ratios(&levels);
     // A triple needs three levels: of two, the farther one stands twice.
-    let triples = levels.len().max(3);
-    let even = vec![1.0; triples];
-    let (raw, height) = backend.offset(&peak, &even);
-    let trust = backend.confidence(&raw, &raw, &height, &FILL_RULE);
-    let ratios = {
-        let (triple, place) = backend.peak_download(&peak)?;
-        step_ratios(&triple, &place, &backend.download(trust.clone())?, triples)
-    };
-    tracing::debug!("focus step ratios: {ratios:?}");
+    ratios.resize(ratios.len().max(3), 1.0);
     let (raw, height) = backend.offset(&peak, &ratios);
+    let trust = backend.confidence(&raw, &raw, &height, &FILL_RULE);
     let guide = backend.guide(&passes.all_in_focus(&raw)?);
     let depth = backend.bilateral(&raw, &trust, &guide, count);
     let confidence = backend.confidence(&raw, &depth, &height, &SHOWN_RULE);
@@ -112,24 +110,14 @@ impl<B: Backend> Passes<'_, B> {
         (self.progress)("depth", self.done, PASSES * self.levels.len());
     }
 
-    /// The running argmax over all levels.
-    fn peak(&mut self, weight: &B::Gray) -> Result<B::Peak> {
-        let count = self.levels.len();
-        let backend = self.backend;
-        let mut before = backend.aggregate(&self.measure(0)?, weight);
-        let mut middle = backend.aggregate(&self.measure(1)?, weight);
-        let peak = backend.peak_add(backend.peak_start(self.grid), &before);
-        let mut peak = backend.peak_add(peak, &middle);
-        if count == 2 {
-            return Ok(backend.peak_update(peak, [&before, &middle, &middle], 1, true, true));
-        }
-        for level in 2..count {
-            let after = backend.aggregate(&self.measure(level)?, weight);
-            let (first, last) = (level == 2, level + 1 == count);
-            peak = backend.peak_update(peak, [&before, &middle, &after], level as u32 - 1, first, last);
-            before = std::mem::replace(&mut middle, after);
-        }
-        Ok(peak)
+    /// The running argmax over all levels; `curves` takes them in too.
+    fn peak(&mut self, weight: &B::Gray, curves: &mut Curves) -> Result<B::Peak> {
+        let (backend, grid, count) = (self.backend, self.grid, self.levels.len());
+        running_peak(backend, grid, count, |level| {
+            let measure = backend.aggregate(&self.measure(level)?, weight);
+            curves.add(backend, &measure)?;
+            Ok(measure)
+        })
     }
 
     /// Colours of the levels around `depth`, weighted; the fourth channel holds the weights.
@@ -144,6 +132,29 @@ impl<B: Backend> Passes<'_, B> {
         }
         Ok(sum)
     }
+}
+
+/// The running argmax over at least two levels, whose measures `measure` gives near to far.
+pub(super) fn running_peak<B: Backend>(
+    backend: &B,
+    size: Size,
+    count: usize,
+    mut measure: impl FnMut(usize) -> Result<B::Gray>,
+) -> Result<B::Peak> {
+    let mut before = measure(0)?;
+    let mut middle = measure(1)?;
+    let peak = backend.peak_add(backend.peak_start(size), &before);
+    let mut peak = backend.peak_add(peak, &middle);
+    if count == 2 {
+        return Ok(backend.peak_update(peak, [&before, &middle, &middle], 1, true, true));
+    }
+    for level in 2..count {
+        let after = measure(level)?;
+        let (first, last) = (level == 2, level + 1 == count);
+        peak = backend.peak_update(peak, [&before, &middle, &after], level as u32 - 1, first, last);
+        before = std::mem::replace(&mut middle, after);
+    }
+    Ok(peak)
 }
 
 fn to_picture(sum: &Plane<[f32; 4]>) -> Plane<[u8; 3]> {

@@ -1,11 +1,11 @@
 //! Streams frames through a backend with bounded memory.
 
-pub mod depth;
+mod curves;
+mod depth;
 pub mod map;
 mod outputs;
 pub mod plan;
 pub mod register;
 mod request;
 mod scratch;
-mod steps;
 pub mod stream;

@@ -1,0 +1,72 @@
+//! Focus curves of the confident cells, thinned out, from which the levels' positions are found.
+
+use super::depth::running_peak;
+use crate::backend::{Backend, CpuBackend};
+use crate::error::Result;
+use crate::frame::{Plane, Size};
+use crate::params::{ConfidenceRule, FILL_RULE, TINY};
+use crate::positions::{PER_LEVEL, SPAN, Sample};
+
+/// Cells a level that are kept at the most.
+const MAX_CELLS: usize = 80_000;
+/// Confidence from which a cell counts.
+const TRUSTED: f32 = 0.3;
+/// As [`FILL_RULE`], for cells several times as large.
+const RULE: ConfidenceRule = ConfidenceRule { radius: 2, ..FILL_RULE };
+
+/// Gathered focus measures of all levels, near to far, on a coarse grid.
+pub struct Curves {
+    halvings: u32,
+    size: Size,
+    levels: Vec<Plane<f32>>,
+}
+
+impl Curves {
+    /// Before any level of measures on `grid`.
+    pub fn new(grid: Size) -> Self {
+        let (mut halvings, mut size) = (0, grid);
+        while size.area() > MAX_CELLS {
+            (halvings, size) = (halvings + 1, size.grid(2));
+        }
+        Self { halvings, size, levels: Vec::new() }
+    }
+
+    /// Takes in the next level's gathered measure.
+    pub fn add<B: Backend>(&mut self, backend: &B, measure: &B::Gray) -> Result<()> {
+        let coarse = (0..self.halvings).fold(measure.clone(), |plane, _| backend.reduce(&plane));
+        self.levels.push(backend.download(coarse)?);
+        Ok(())
+    }
+
+    /// Curves of confident cells, for every level the same number if there are as many.
+    pub fn samples(self) -> Result<Vec<Sample>> {
+        let count = self.levels.len();
+        if count < 3 {
+            return Ok(Vec::new());
+        }
+        let backend = &CpuBackend;
+        let levels: Vec<_> = self.levels.into_iter().map(|plane| backend.upload(plane)).collect();
+        let peak = running_peak(backend, self.size, count, |level| Ok(levels[level].clone()))?;
+        let (depth, height) = backend.offset(&peak, &vec![1.0; count]);
+        let trust = backend.confidence(&depth, &depth, &height, &RULE);
+        let mut cells = vec![Vec::new(); count];
+        for (cell, (trust, place)) in trust.data.iter().zip(&peak.place.data).enumerate() {
+            if *trust > TRUSTED {
+                cells[place[0] as usize].push(cell);
+            }
+        }
+        let span = count.min(SPAN);
+        let sample = |level: usize, cell: usize| {
+            let first = level.saturating_sub(SPAN / 2).min(count - span);
+            let value = |k: usize| {
+                levels.get(first + k).map_or(0.0, |plane| f64::from(plane.data[cell].max(TINY)).ln())
+            };
+            Sample { first, values: std::array::from_fn(value) }
+        };
+        let picked = cells.iter().enumerate().flat_map(|(level, cells)| {
+            let most = cells.len().min(PER_LEVEL);
+            (0..most).map(move |i| (level, cells[i * cells.len() / most]))
+        });
+        Ok(picked.map(|(level, cell)| sample(level, cell)).collect())
+    }
+}

@@ -1,0 +1,259 @@
+//! Where the levels stand along the focus axis, from the focus curves of many cells at once. CPU only.
+//!
+//! Blur grows with the distance from the plane of focus in inverse object distance (the thin lens), so all focus curves
+//! are one bell shape, shifted by the depth of their cell and widened by how fine its texture is. The steps between the
+//! levels are what makes the curves of all cells fit together: a bundle adjustment (Triggs et al. 2000), the levels in
+//! place of the cameras, with the cells' own unknowns eliminated by the Schur complement.
+
+use nalgebra::{Cholesky, DMatrix, DVector, Matrix3, Vector3};
+
+/// Levels that a sample spans at the most: both sides of its peak, where the curve stands clear of noise.
+pub const SPAN: usize = 5;
+/// Samples a level beyond which more tell nothing new.
+pub const PER_LEVEL: usize = 150;
+
+/// Iterations; the positions move less than 1/1000 of a step in the last.
+const ITERATIONS: usize = 10;
+/// Misfit, in logarithms, from which a value counts less (Cauchy weights): other depths nearby, noise.
+const MISFIT: f64 = 0.05;
+/// Pull of the steps toward their neighbours, against which samples count as 1: fills in where no sample tells.
+const EVENNESS: f64 = 0.5;
+/// Shortest step, of the usual one.
+const SHORTEST: f64 = 0.1;
+/// Width of a bell, in usual steps, before any sample tells, and the pull toward it.
+const WIDTH: f64 = 1.5;
+const WIDTH_PULL: f64 = 1e-3;
+/// Exponent of the bells' flanks before any sample tells, and its range.
+const FLANK: f64 = 1.2;
+const FLANKS: [f64; 2] = [0.4, 6.0];
+
+/// A cell's focus measure in the levels around its peak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// The first level.
+    pub first: usize,
+    /// Natural logarithms of the measure there and in the levels after it, of which as many count as there are levels.
+    pub values: [f64; SPAN],
+}
+
+/// Positions of `levels` levels (at least two) along the focus axis, linear in inverse object distance, rising from 0 to
+/// `levels` − 1: even steps would be 1. Without samples they are even.
+pub fn positions(samples: &[Sample], levels: usize) -> Vec<f64> {
+    let even: Vec<f64> = (0..levels).map(|level| level as f64).collect();
+    let span = levels.min(SPAN);
+    // Three values a curve are all taken up by its depth, width and height.
+    if span < 4 || samples.is_empty() {
+        return even;
+    }
+    let mut bells: Vec<Bell> = samples.iter().map(|sample| Bell::new(sample, span)).collect();
+    let (mut at, mut flank) = (even, FLANK);
+    for _ in 0..ITERATIONS {
+        let Some(moved) = step(&mut bells, &at, flank) else { break };
+        for (at, moved) in at.iter_mut().zip(moved.iter()) {
+            *at += moved.clamp(-0.3, 0.3);
+        }
+        flank = (flank + moved[levels].clamp(-0.2, 0.2)).clamp(FLANKS[0], FLANKS[1]);
+        keep_rising(&mut at);
+    }
+    at
+}
+
+/// For every level the step after it over the step before it; 1 for the outermost.
+pub fn step_ratios(positions: &[f64]) -> Vec<f32> {
+    let mut ratios = vec![1.0; positions.len()];
+    for (ratio, at) in ratios[1..].iter_mut().zip(positions.windows(3)) {
+        *ratio = ((at[2] - at[1]) / (at[1] - at[0])) as f32;
+    }
+    ratios
+}
+
+/// One cell's curve: height − flank · ln(1 + ((position − depth)/width)²).
+struct Bell {
+    first: usize,
+    values: Vec<f64>,
+    height: f64,
+    depth: f64,
+    /// Logarithm of the width.
+    breadth: f64,
+    /// What its own unknowns made of the present iteration, for when the levels have moved.
+    own: Option<Own>,
+}
+
+/// A bell's normal equations with the levels still in them.
+struct Own {
+    inverse: Matrix3<f64>,
+    gradient: Vector3<f64>,
+    /// Per level of the span and the flank.
+    cross: Vec<Vector3<f64>>,
+}
+
+impl Bell {
+    fn new(sample: &Sample, span: usize) -> Self {
+        let values = sample.values[..span].to_vec();
+        let peak = (0..span).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0);
+        let (height, depth) = (values[peak], (sample.first + peak) as f64);
+        Self { first: sample.first, values, height, depth, breadth: WIDTH.ln(), own: None }
+    }
+
+    /// Adds what this bell says about the levels `at` and the `flank`, its own unknowns eliminated.
+    fn add(&mut self, at: &[f64], flank: f64, matrix: &mut DMatrix<f64>, right: &mut DVector<f64>) {
+        let (span, width) = (self.values.len(), self.breadth.exp());
+        let mut hessian = Matrix3::zeros();
+        let mut gradient = Vector3::new(0.0, 0.0, WIDTH_PULL * (WIDTH.ln() - self.breadth));
+        let mut cross = vec![Vector3::zeros(); span + 1];
+        let last = at.len();
+        let index = |k: usize| if k == span { last } else { self.first + k };
+        for (k, &value) in self.values.iter().enumerate() {
+            let u = (at[self.first + k] - self.depth) / width;
+            let log = (u * u).ln_1p();
+            let misfit = value - (self.height - flank * log);
+            let weight = 1.0 / (1.0 + (misfit / MISFIT).powi(2));
+            let slope = -2.0 * flank * u / (1.0 + u * u);
+            let own = Vector3::new(1.0, -slope / width, -slope * u);
+            hessian += weight * own * own.transpose();
+            gradient += weight * misfit * own;
+            let (level, bend) = (slope / width, -log);
+            cross[k] += weight * level * own;
+            cross[span] += weight * bend * own;
+            matrix[(index(k), index(k))] += weight * level * level;
+            matrix[(last, index(k))] += weight * level * bend;
+            matrix[(index(k), last)] += weight * level * bend;
+            matrix[(last, last)] += weight * bend * bend;
+            right[index(k)] += weight * misfit * level;
+            right[last] += weight * misfit * bend;
+        }
+        hessian[(2, 2)] += WIDTH_PULL;
+        for i in 0..3 {
+            hessian[(i, i)] = hessian[(i, i)] * 1.01 + 1e-9;
+        }
+        let Some(inverse) = hessian.try_inverse() else { return self.own = None };
+        for (k, left) in cross.iter().enumerate() {
+            let row = left.transpose() * inverse;
+            right[index(k)] -= (row * gradient)[0];
+            for (j, across) in cross.iter().enumerate() {
+                matrix[(index(k), index(j))] -= (row * across)[0];
+            }
+        }
+        self.own = Some(Own { inverse, gradient, cross });
+    }
+
+    /// Follows the levels by `moved`.
+    fn follow(&mut self, moved: &DVector<f64>) {
+        let Some(own) = self.own.take() else { return };
+        let span = self.values.len();
+        let mut right = own.gradient;
+        for (k, cross) in own.cross.iter().enumerate() {
+            let index = if k == span { moved.len() - 1 } else { self.first + k };
+            right -= moved[index] * cross;
+        }
+        let change = own.inverse * right;
+        self.height += change[0];
+        self.depth += change[1].clamp(-0.5, 0.5);
+        self.breadth = (self.breadth + change[2].clamp(-0.3, 0.3)).clamp(0.3_f64.ln(), 8.0_f64.ln());
+    }
+}
+
+/// One Gauss–Newton step: changes of the levels and, last, of the flank. `None` if the equations have no solution.
+fn step(bells: &mut [Bell], at: &[f64], flank: f64) -> Option<DVector<f64>> {
+    let levels = at.len();
+    let mut matrix = DMatrix::zeros(levels + 1, levels + 1);
+    let mut right = DVector::zeros(levels + 1);
+    for bell in &mut *bells {
+        bell.add(at, flank, &mut matrix, &mut right);
+    }
+    for (i, at) in at.windows(3).enumerate() {
+        const CURVATURE: [f64; 3] = [1.0, -2.0, 1.0];
+        let bend = at[0] - 2.0 * at[1] + at[2];
+        for (j, a) in CURVATURE.iter().enumerate() {
+            right[i + j] -= EVENNESS * a * bend;
+            for (k, b) in CURVATURE.iter().enumerate() {
+                matrix[(i + j, i + k)] += EVENNESS * a * b;
+            }
+        }
+    }
+    // Both ends stay; the flank needs something to hold on to where all curves lie in their tops.
+    let heavy = 1e6 * (1.0 + bells.len() as f64);
+    matrix[(0, 0)] += heavy;
+    matrix[(levels - 1, levels - 1)] += heavy;
+    matrix[(levels, levels)] += EVENNESS;
+    let moved = Cholesky::new(matrix)?.solve(&right);
+    bells.iter_mut().for_each(|bell| bell.follow(&moved));
+    Some(moved)
+}
+
+/// Widens steps below the shortest and fits the whole between 0 and the last index.
+fn keep_rising(at: &mut [f64]) {
+    let steps: Vec<f64> = at.windows(2).map(|pair| (pair[1] - pair[0]).max(SHORTEST)).collect();
+    let scale = steps.len() as f64 / steps.iter().sum::<f64>();
+    at[0] = 0.0;
+    for (i, step) in steps.iter().enumerate() {
+        at[i + 1] = at[i] + step * scale;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Samples of bells over `truth` with peaks spread over all levels, from a small generator.
+    fn samples(truth: &[f64], depths: &[f64]) -> Vec<Sample> {
+        let span = truth.len().min(SPAN);
+        let widths = [0.9, 1.3, 2.1, 1.7];
+        let sample = |(i, &depth): (usize, &f64)| {
+            let curve =
+                |at: f64| -1.4 * ((at - depth) / widths[i % widths.len()]).powi(2).ln_1p() - i as f64 % 3.0;
+            let peak = (0..truth.len()).max_by(|&a, &b| curve(truth[a]).total_cmp(&curve(truth[b]))).unwrap();
+            let first = peak.saturating_sub(2).min(truth.len() - span);
+            let mut values = [0.0; SPAN];
+            for (k, value) in values[..span].iter_mut().enumerate() {
+                *value = curve(truth[first + k]);
+            }
+            Sample { first, values }
+        };
+        depths.iter().enumerate().map(sample).collect()
+    }
+
+    const TRUTH: [f64; 8] = [0.0, 0.7, 2.2, 3.1, 3.8, 5.3, 6.1, 7.0];
+
+    #[test]
+    fn uneven_steps_are_found_from_slanted_surfaces() {
+        let depths: Vec<f64> = (0..400).map(|i| f64::from(i) * 7.0 / 399.0).collect();
+        let found = positions(&samples(&TRUTH, &depths), TRUTH.len());
+        for (found, truth) in found.iter().zip(TRUTH) {
+            assert!((found - truth).abs() < 0.03, "{found} is not {truth}");
+        }
+    }
+
+    #[test]
+    fn surfaces_each_within_one_level_tell_as_well() {
+        let depths: Vec<f64> = (0..400).map(|i| TRUTH[i % 8] + 0.1).collect();
+        let found = positions(&samples(&TRUTH, &depths), TRUTH.len());
+        for (found, truth) in found.iter().zip(TRUTH) {
+            assert!((found - truth).abs() < 0.06, "{found} is not {truth}");
+        }
+    }
+
+    #[test]
+    fn stray_curves_do_not_bend_the_axis() {
+        let depths: Vec<f64> = (0..400).map(|i| f64::from(i) * 7.0 / 399.0).collect();
+        let mut all = samples(&TRUTH, &depths);
+        for (i, sample) in all.iter_mut().enumerate().step_by(5) {
+            sample.values[i % SPAN] += 1.0 + (i % 4) as f64;
+        }
+        let found = positions(&all, TRUTH.len());
+        for (found, truth) in found.iter().zip(TRUTH) {
+            assert!((found - truth).abs() < 0.1, "{found} is not {truth}");
+        }
+    }
+
+    #[test]
+    fn without_evidence_steps_are_even() {
+        assert_eq!(positions(&[], 6), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(positions(&samples(&[0.0, 0.4, 2.0], &[0.1, 1.0]), 3), [0.0, 1.0, 2.0]);
+        let flat = vec![Sample { first: 0, values: [0.0; SPAN] }; 50];
+        for (i, at) in positions(&flat, 7).into_iter().enumerate() {
+            assert!((at - i as f64).abs() < 0.1, "{at} is not {i}");
+        }
+        assert_eq!(step_ratios(&[0.0, 1.0, 3.0]), [1.0, 2.0, 1.0]);
+    }
+}
