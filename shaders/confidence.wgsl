@@ -2,7 +2,7 @@
 
 struct Params {
     size: vec2<u32>,
-    // Of the window for the variance of depth.
+    // Of the window for the variance of depth and for what lies behind.
     radius: i32,
     // 1 / number of cells in the window.
     per_window: f32,
@@ -14,13 +14,14 @@ struct Params {
     peak_power: f32,
     smooth_power: f32,
     soft: u32,
+    behind: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var raw: texture_2d<f32>;
 @group(0) @binding(2) var filled: texture_2d<f32>;
 @group(0) @binding(3) var height: texture_2d<f32>;
-// x: sum of depth, y: of its square.
+// x: sum of depth, y: of its square, z: the greatest.
 @group(0) @binding(4) var sums: texture_storage_2d<rgba32float, write>;
 @group(0) @binding(5) var rows: texture_2d<f32>;
 @group(0) @binding(6) var trusted: texture_storage_2d<r32float, write>;
@@ -31,12 +32,12 @@ fn across(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let at = vec2<i32>(id.xy);
-    var sum = vec2<f32>(0.0);
+    var sum = vec3<f32>(0.0);
     for (var dx = -params.radius; dx <= params.radius; dx++) {
         let depth = clamped(raw, at + vec2<i32>(dx, 0)).x;
-        sum += vec2<f32>(depth, depth * depth);
+        sum = vec3<f32>(sum.xy + vec2<f32>(depth, depth * depth), max(sum.z, depth));
     }
-    textureStore(sums, id.xy, vec4<f32>(sum, 0.0, 0.0));
+    textureStore(sums, id.xy, vec4<f32>(sum, 0.0));
 }
 
 @compute @workgroup_size(TILE_X, TILE_Y)
@@ -45,18 +46,20 @@ fn down(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let at = vec2<i32>(id.xy);
-    var total = vec2<f32>(0.0);
+    var total = vec3<f32>(0.0);
     for (var dy = -params.radius; dy <= params.radius; dy++) {
-        total += clamped(rows, at + vec2<i32>(0, dy)).xy;
+        let row = clamped(rows, at + vec2<i32>(0, dy));
+        total = vec3<f32>(total.xy + row.xy, max(total.z, row.z));
     }
     let mean = total.x * params.per_window;
     let variance = max(total.y * params.per_window - mean * mean, 0.0);
-    let moved = textureLoad(filled, at, 0).x - textureLoad(raw, at, 0).x;
-    let value = trust(variance, moved, textureLoad(height, at, 0).x);
+    let depth = textureLoad(raw, at, 0).x;
+    let moved = textureLoad(filled, at, 0).x - depth;
+    let value = trust(variance, total.z - depth, moved, textureLoad(height, at, 0).x);
     textureStore(trusted, id.xy, vec4<f32>(value, 0.0, 0.0, 0.0));
 }
 
-fn trust(variance: f32, moved: f32, peak: f32) -> f32 {
+fn trust(variance: f32, behind: f32, moved: f32, peak: f32) -> f32 {
     let excess = (peak - params.low) / (params.high - params.low);
     var share: f32;
     if params.soft == 1u {
@@ -67,7 +70,7 @@ fn trust(variance: f32, moved: f32, peak: f32) -> f32 {
     }
     let agreement = 1.0 / (1.0 + moved * moved / params.sigma2);
     let smoothness = pow(1.0 / (1.0 + variance / params.sigma2), params.smooth_power);
-    return share * smoothness * agreement * agreement;
+    return share * smoothness * agreement * agreement / (1.0 + behind * behind * params.behind);
 }
 
 // `pow` goes through a logarithm: nothing is promised of it at 0.

@@ -65,7 +65,7 @@ pub const VOTE_FLOOR: f32 = 0.5 / (255.0 * 255.0);
 /// How confidence is read from the peak and from how depth varies around a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConfidenceRule {
-    /// Radius in cells of the window for the variance of depth.
+    /// Radius in cells of the window for the variance of depth and for what lies behind.
     pub radius: u32,
     /// Peak over mean at which confidence starts; a flat curve has 1.
     pub low: f32,
@@ -77,14 +77,30 @@ pub struct ConfidenceRule {
     pub soft: bool,
     /// Exponent of the smoothness 1/(1 + variance/σ²).
     pub smooth_power: f32,
+    /// 1/σ² of how much farther, in levels, the window reaches; 0 to leave it out.
+    pub behind: f32,
 }
 
 /// Weights for filling: strict.
-pub const FILL_RULE: ConfidenceRule =
-    ConfidenceRule { radius: 6, low: 1.6, high: 3.5, peak_power: 1.5, soft: false, smooth_power: 2.0 };
+pub const FILL_RULE: ConfidenceRule = ConfidenceRule {
+    radius: 6,
+    low: 1.6,
+    high: 3.5,
+    peak_power: 1.5,
+    soft: false,
+    smooth_power: 2.0,
+    behind: 0.0,
+};
 /// Confidence as users see it.
-pub const SHOWN_RULE: ConfidenceRule =
-    ConfidenceRule { radius: 15, low: 1.0, high: 2.0, peak_power: 3.0, soft: true, smooth_power: 1.0 };
+pub const SHOWN_RULE: ConfidenceRule = ConfidenceRule {
+    radius: 15,
+    low: 1.0,
+    high: 2.0,
+    peak_power: 3.0,
+    soft: true,
+    smooth_power: 1.0,
+    behind: 0.25,
+};
 /// Standard deviation of depth, in levels, at which trust halves.
 pub const DEPTH_SIGMA: f32 = 0.7;
 

@@ -17,6 +17,8 @@ pub(super) struct Params {
     pub(super) peak_power: f32,
     pub(super) smooth_power: f32,
     pub(super) soft: u32,
+    pub(super) behind: f32,
+    pub(super) pad: [u32; 1],
 }
 
 /// The stage.
@@ -58,6 +60,8 @@ impl Confidence {
             peak_power: rule.peak_power,
             smooth_power: rule.smooth_power,
             soft: rule.soft.into(),
+            behind: rule.behind,
+            pad: [0],
         };
         let (sums, trusted) = (gpu.rgba(size), gpu.gray(size));
         let across = [(1, Bind::Image(raw)), (4, Bind::Image(&sums))];

@@ -26,7 +26,7 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         bilateral { size, step, share, far, floor, slope, per_sigma2 }
         blend { size, gain, level, xx }
         blocks { size, blocks }
-        confidence { size, radius, per_window, sigma2, low, high, peak_power, smooth_power, soft }
+        confidence { size, radius, per_window, sigma2, low, high, peak_power, smooth_power, soft, behind }
         distance { frames, blocks }
         guide { size }
         offset { size, levels }
