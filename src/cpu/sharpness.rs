@@ -159,14 +159,25 @@ fn reduce_by<T: Sample, const CELL: usize>(
     scale: &Scale,
     [laplacian, energy, luma]: [&mut [f32]; 3],
 ) {
-    let columns =
-        columns.laplacian.chunks(CELL).zip(columns.energy.chunks(CELL)).zip(columns.luma.chunks(CELL));
-    let out = laplacian.iter_mut().zip(energy).zip(luma);
-    for (((laplacian, energy), luma), ((l, e), y)) in out.zip(columns) {
-        let per_pixel = 1.0 / (l.len() as f32 * scale.rows);
-        *laplacian = l.iter().sum::<i32>() as f32 * scale.unit * per_pixel;
-        *energy = e.iter().sum::<f32>() * scale.unit * scale.unit * per_pixel;
-        *luma = y.iter().sum::<i32>() as f32 / scale.full_scale * per_pixel;
+    let (l, l_rest) = columns.laplacian.as_chunks::<CELL>();
+    let (e, e_rest) = columns.energy.as_chunks::<CELL>();
+    let (y, y_rest) = columns.luma.as_chunks::<CELL>();
+    let unit = |pixels: usize| {
+        let per_pixel = 1.0 / (pixels as f32 * scale.rows);
+        [scale.unit * per_pixel, scale.unit * scale.unit * per_pixel, per_pixel / scale.full_scale]
+    };
+    let units = unit(CELL);
+    let out = (laplacian.iter_mut().zip(&mut *energy)).zip(&mut *luma);
+    for (((laplacian, energy), luma), ((l, e), y)) in out.zip(l.iter().zip(e).zip(y)) {
+        *laplacian = l.iter().sum::<i32>() as f32 * units[0];
+        *energy = e.iter().sum::<f32>() * units[1];
+        *luma = y.iter().sum::<i32>() as f32 * units[2];
+    }
+    if !l_rest.is_empty() {
+        let (units, last) = (unit(l_rest.len()), l.len());
+        laplacian[last] = l_rest.iter().sum::<i32>() as f32 * units[0];
+        energy[last] = e_rest.iter().sum::<f32>() * units[1];
+        luma[last] = y_rest.iter().sum::<i32>() as f32 * units[2];
     }
 }
 
