@@ -14,7 +14,7 @@ use crate::simulate::{SceneKind, StackOptions, write_stack};
 /// names that say nothing), the all-in-focus picture and the depth of every pixel.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_long_help = "Example: nearfar simulate --render stack --scene desk --size 1200x800 --shift 4 --noise 5000"
+    after_long_help = "Example: nearfar simulate --render stack --scene desk --size 1200x800 --shift 4 --full-well 5000"
 )]
 pub struct Args {
     /// New or empty folder for the stack

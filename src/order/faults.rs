@@ -30,8 +30,8 @@ const REACH: usize = 3;
 /// Share of a frame's blocks taken for its sharpest.
 const TOP: f32 = 0.02;
 /// The end of the order is faulty if its sharpest blocks have less than this share of those of the next level. Focus that
-/// is a fine step beyond everything has more.
-const FADE: f64 = 0.35;
+/// is a fine step beyond everything has more; what is a coarse step beyond is of as little use as a blurred frame.
+const FADE: f64 = 0.45;
 /// A step this many times the usual one leads away from the focus.
 const LEAP: f64 = 2.5;
 
@@ -147,7 +147,7 @@ pub fn within(features: &Features, scale: &Scale, path: &[usize], exempt: &[usiz
     faulty.min_by(|(_, a), (_, b)| a.badness().total_cmp(&b.badness())).map(|(i, _)| i)
 }
 
-/// How many frames at the beginning of `path` are nowhere sharp and fall far behind the next one.
+/// How many frames at the beginning of `path` are nowhere sharp, and so by themselves or far behind the next one.
 pub fn faded(features: &Features, scale: &Scale, path: &[usize], exempt: &[usize]) -> usize {
     let best = |f: &usize| scale.best(features.frame(*f)).unwrap_or(1.0);
     let best: Vec<f64> = path.iter().take(path.len() / 3 + 1).map(best).collect();
@@ -155,7 +155,7 @@ pub fn faded(features: &Features, scale: &Scale, path: &[usize], exempt: &[usize
         best.iter().zip(path).take_while(|(best, f)| **best < BLUNT && !exempt.contains(f)).count();
     (1..=suspects.min(best.len().saturating_sub(1)))
         .rev()
-        .find(|&i| best[i - 1] < FADE * best[i])
+        .find(|&i| best[i - 1] < FADE * best[i] || best[i - 1] < NOWHERE)
         .unwrap_or(0)
 }
 
