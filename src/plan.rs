@@ -81,8 +81,11 @@ pub fn plan(scene: &Scene, near: f64, far: f64, options: &PlanOptions) -> Result
             let nearest = spots.nearest(target as f32).ok_or_else(|| {
                 Error::Stack("the depth map has no known pixel: map the frames again".to_owned())
             })?;
-            let chosen = if options.gravity { spots.best(target as f32, step as f32) } else { nearest };
-            Ok(spots.describe(chosen, nearest, target, step))
+            if !options.gravity {
+                return Ok(spots.describe(nearest, nearest, target, step));
+            }
+            let chosen = spots.best(target as f32, step as f32);
+            Ok(spots.describe(chosen, spots.alike(nearest, chosen, step as f32), target, step))
         })
         .collect()
 }
@@ -148,6 +151,19 @@ impl Spots {
             let miss = |at: usize| (self.depth[at] - target).abs();
             miss(a).total_cmp(&miss(b)).then(self.confidence[b].total_cmp(&self.confidence[a]))
         })
+    }
+
+    /// Of the samples that are as good as at the depth of sample `like`, the one closest to sample `to` in the picture:
+    /// else one of many equals would stand for them by chance.
+    fn alike(&self, like: usize, to: usize, step: f32) -> usize {
+        const EQUAL: f32 = 0.01;
+        let width = self.lattice.width as usize;
+        let away = |at: usize| {
+            let (dx, dy) = ((at % width).abs_diff(to % width), (at / width).abs_diff(to / width));
+            dx * dx + dy * dy
+        };
+        let equal = |&at: &usize| (self.depth[at] - self.depth[like]).abs() <= EQUAL * step;
+        (0..self.depth.len()).filter(equal).min_by_key(|&at| away(at)).unwrap_or(like)
     }
 
     /// Centre of the best spot for `target`; spots lie wholly inside the frame.

@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(positions(&samples(&[0.0, 0.4, 2.0], &[0.1, 1.0]), 3), [0.0, 1.0, 2.0]);
         let flat = vec![Sample { first: 0, values: [0.0; SPAN] }; 50];
         for (i, at) in positions(&flat, 7).into_iter().enumerate() {
-            assert!((at - i as f64).abs() < 0.1, "{at} is not {i}");
+            assert!((at - i as f64).abs() < 0.2, "{at} is not {i}");
         }
         assert_eq!(step_ratios(&[0.0, 1.0, 3.0]), [1.0, 2.0, 1.0]);
     }

@@ -33,10 +33,16 @@ pub struct Args {
 pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
     let options = PlanOptions { steps: args.steps, af_size: args.af_size, gravity: !args.no_gravity };
     let plan = plan::run(&Request { folder: args.folder.clone(), options }, &INTERRUPT)?;
-    for step in &plan.steps {
-        if let Some(warning) = &step.warning {
-            talk.warn(&format!("step {}: {warning}", step.index + 1));
-        }
+    const SHOWN: usize = 8;
+    let warned = || plan.steps.iter().filter_map(|step| Some((step.index + 1, step.warning.as_ref()?)));
+    for (step, warning) in warned().take(SHOWN) {
+        talk.warn(&format!("step {step}: {warning}"));
+    }
+    if let Some(more) = warned().count().checked_sub(SHOWN + 1) {
+        talk.warn(&format!(
+            "and {} more steps, marked ! below and in plan.json; ask for fewer steps",
+            more + 1
+        ));
     }
     let text = table(&plan, &args.folder.join("plan.png").display().to_string());
     talk.result(&plan, &text)?;

@@ -1,6 +1,6 @@
 //! Adapters, their limits, and the one device of the process.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::image::Pool;
 use crate::error::{Error, Result};
@@ -110,6 +110,8 @@ pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pool: Mutex<Pool>,
+    /// The first error that no call reported: out of memory, a command that failed validation.
+    fault: Arc<OnceLock<String>>,
     /// Name of its adapter.
     pub name: String,
     /// Largest side of a texture, in texels.
@@ -153,10 +155,14 @@ impl Gpu {
         };
         let (device, queue) = pollster::block_on(adapter.inner.request_device(&descriptor))
             .map_err(|error| Error::Device(format!("{}: cannot be opened: {error}", adapter.name)))?;
+        let fault = Arc::new(OnceLock::new());
+        let first = Arc::clone(&fault);
+        device.on_uncaptured_error(Arc::new(move |error| drop(first.set(describe(&error)))));
         Ok(Self {
             device,
             queue,
             pool: Mutex::new(Pool::default()),
+            fault,
             name: adapter.name.clone(),
             max_texture_side: limits.max_texture_dimension_2d,
         })
@@ -165,11 +171,51 @@ impl Gpu {
     /// Waits until all submitted work is done.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device was lost.
+    /// [`Error::Device`] if the device was lost, ran out of memory or refused a command since it was opened.
     pub(super) fn wait(&self) -> Result<()> {
-        self.device
-            .poll(wgpu::PollType::wait_indefinitely())
+        let polled = self.device.poll(wgpu::PollType::wait_indefinitely());
+        if let Some(fault) = self.fault.get() {
+            return Err(Error::Device(format!("{}: {fault}; use --device cpu", self.name)));
+        }
+        polled
             .map(|_| ())
             .map_err(|error| Error::Device(format!("{}: device lost: {error}; try --device cpu", self.name)))
+    }
+}
+
+fn describe(error: &wgpu::Error) -> String {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => "out of memory".to_owned(),
+        wgpu::Error::Validation { description, .. } => {
+            format!("refused a command, which is a fault of nearfar's ({})", description.trim())
+        }
+        wgpu::Error::Internal { description, .. } => format!("failed ({})", description.trim()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_device_refuses_is_an_error() {
+        let adapters = adapters();
+        let adapter = choose(&adapters, &Selector::Any).expect("`make deps` installs a software adapter");
+        let gpu = Gpu::open(adapter).expect("it opens");
+        gpu.wait().expect("nothing was asked of it");
+        let size = wgpu::Extent3d { width: 1 << 20, height: 1, depth_or_array_layers: 1 };
+        let descriptor = wgpu::TextureDescriptor {
+            label: Some("too large"),
+            size,
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::R32Float,
+            usage: wgpu::TextureUsages::TEXTURE_BINDING,
+            view_formats: &[],
+        };
+        drop(gpu.device.create_texture(&descriptor));
+        let error = gpu.wait().expect_err("no device has a million texels a side").to_string();
+        assert!(error.contains(&adapter.name) && error.contains("--device cpu"), "{error}");
     }
 }

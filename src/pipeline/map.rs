@@ -22,6 +22,24 @@ use crate::order::{self, Anchor, Anchors, Blocks, FocusOrder, Reason};
 use crate::params::{Edge, OUTSIDE, cell_for};
 use crate::transform::Transform;
 
+/// Says what of the files is not looked at.
+fn warn_of_more(files: &[std::path::PathBuf], headers: &BTreeMap<usize, Header>) {
+    let first = |what: fn(&Header) -> bool| {
+        let mut found = headers.iter().filter(|(_, header)| what(header));
+        let file = files[*found.next()?.0].display();
+        Some(match found.count() {
+            0 => format!("{file}"),
+            more => format!("{file} and {more} more"),
+        })
+    };
+    if let Some(files) = first(|header| header.more_pictures) {
+        tracing::warn!("{files}: several pictures in one file: the first one is taken");
+    }
+    if let Some(files) = first(|header| header.alpha) {
+        tracing::warn!("{files}: transparency is not looked at");
+    }
+}
+
 /// Told the stage, how much of it is done, and how much there is.
 pub type Progress<'a> = &'a dyn Fn(&'static str, usize, usize);
 
@@ -67,16 +85,22 @@ pub fn run<B: Backend>(
     progress: Progress<'_>,
     interrupt: &Interrupt,
 ) -> Result<Outcome> {
-    let made = !job.output.exists();
+    // Innermost first.
+    let made: Vec<&Path> = job.output.ancestors().take_while(|folder| is_missing(folder)).collect();
     std::fs::create_dir_all(&job.output).map_err(Error::io(&job.output, "making the output folder"))?;
     let run =
         Run { backend, job, progress, interrupt, timings: BTreeMap::new(), left_out: LeftOut::default() };
     let result = run.all();
-    if result.is_err() && made {
-        // Fails where someone else put something into it meanwhile, and then it must stay.
-        let _ = std::fs::remove_dir(&job.output);
+    if result.is_err() {
+        // Fails where someone else put something into it meanwhile, and then it must stay, and all around it.
+        let _ = made.into_iter().try_for_each(std::fs::remove_dir);
     }
     result
+}
+
+/// Whether `folder` must be made; the empty path is the current folder.
+fn is_missing(folder: &Path) -> bool {
+    !folder.as_os_str().is_empty() && !folder.exists()
 }
 
 impl<B: Backend> Run<'_, B> {
@@ -195,6 +219,7 @@ impl<B: Backend> Run<'_, B> {
             }
         }
         headers.retain(|_, header| header.size == size);
+        warn_of_more(&self.job.files, &headers);
         if headers.len() < 2 { Err(self.too_few()) } else { Ok(headers) }
     }
 

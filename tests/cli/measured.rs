@@ -7,11 +7,10 @@ use nearfar::transform::Transform;
 use serde_json::Value;
 
 use super::stack::{error, name, read_map};
-use super::testenv::{TestEnv, ignored};
+use super::testenv::TestEnv;
 
-fn moto() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/moto");
-    folder.join("truth.npy").exists().then_some(folder)
+fn moto() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/moto")
 }
 
 /// Rows and values of a version 1 `.npy` file of one plane; `width` bytes a value.
@@ -55,10 +54,9 @@ fn moved<T: Copy>(plane: &Plane<T>, back: &Transform) -> Plane<T> {
 }
 
 #[test]
+#[cfg_attr(not(shared_data), ignore = "../shared/data not found")]
 fn moto_order_and_depth() {
-    let Some(folder) = moto() else {
-        return ignored("cli::measured::moto_order_and_depth", "../shared/data not found");
-    };
+    let folder = moto();
     let env = TestEnv::new();
     let shuffled = json(&folder.join("shuffled.json"));
     let end = |key: &str| shuffled[key].as_str().expect("a name").to_owned();

@@ -2,20 +2,17 @@
 #![cfg(unix)]
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::stack::{rendered, small};
-use super::testenv::{Run, TestEnv, ignored, list};
+use super::testenv::{Run, TestEnv, list};
 
 fn map_to(env: &TestEnv, output: &Path) -> Run {
     let stack = rendered(&small());
     let frames = stack.shuffled();
     env.run(["map".as_ref(), frames.as_os_str(), "-o".as_ref(), output.as_os_str()])
-}
-
-fn root(env: &TestEnv) -> bool {
-    std::fs::metadata(env.path("")).expect("a folder").uid() == 0
 }
 
 #[test]
@@ -42,15 +39,31 @@ fn a_place_where_no_folder_can_be() {
 
 #[test]
 fn a_folder_without_permission() {
+    const NOBODY: u32 = 65_534;
     let env = TestEnv::new();
-    if root(&env) {
-        return ignored("cli::output_folder::a_folder_without_permission", "root may write everywhere");
+    // Root may write everywhere: there nearfar runs as nobody, from where nobody may read it.
+    let program = env.path("nearfar");
+    std::fs::copy(env!("CARGO_BIN_EXE_nearfar"), &program).expect("a copy");
+    let frames = env.path("frames");
+    std::fs::create_dir(&frames).expect("a folder");
+    let stack = rendered(&small());
+    for name in list(&stack.shuffled()) {
+        std::fs::copy(stack.shuffled().join(&name), frames.join(&name)).expect("a copy");
     }
     let folder = env.path("locked");
     std::fs::create_dir(&folder).expect("a folder");
     std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o555)).expect("locked");
-    map_to(&env, &folder).exits(1).refuses().says(&["locked", "permission", "take a"]);
-    map_to(&env, &folder.join("map")).exits(1).refuses().says(&["locked/map", "permission", "take a"]);
+    std::fs::set_permissions(env.path(""), PermissionsExt::from_mode(0o755)).expect("open");
+    let map_to = |output: &Path| {
+        let mut command = Command::new(&program);
+        command.current_dir(env.path("")).args(["--device", "cpu", "map", "frames", "-o"]).arg(output);
+        if std::fs::metadata(env.path("")).expect("a folder").uid() == 0 {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        Run::of(&mut command)
+    };
+    map_to(&folder).exits(1).refuses().says(&["locked", "permission", "take a"]);
+    map_to(&folder.join("map")).exits(1).refuses().says(&["locked/map", "permission", "take a"]);
     assert!(list(&folder).is_empty());
 }
 
@@ -58,11 +71,12 @@ fn a_folder_without_permission() {
 struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(at: PathBuf, options: &str) -> Option<Self> {
+    fn mount(at: PathBuf, options: &str) -> Self {
         std::fs::create_dir(&at).expect("a folder");
         let mut command = Command::new("mount");
         let mounted = command.args(["-t", "tmpfs", "-o", options, "nearfar-test"]).arg(&at).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
+        assert!(mounted.expect("mount starts").status.success(), "build.rs found that mounting works");
+        Self(at)
     }
 }
 
@@ -73,11 +87,10 @@ impl Drop for Disk {
 }
 
 #[test]
+#[cfg_attr(not(can_mount), ignore = "mounting a small disk takes root's rights")]
 fn a_full_disk() {
     let env = TestEnv::new();
-    let Some(disk) = Disk::mount(env.path("disk"), "size=1m") else {
-        return ignored("cli::output_folder::a_full_disk", "mounting a small disk takes root's rights");
-    };
+    let disk = Disk::mount(env.path("disk"), "size=1m");
     map_to(&env, &disk.0.join("map")).exits(1).refuses().says(&["disk/map", "no space left", "free"]);
     assert!(list(&disk.0).is_empty(), "{:?}", list(&disk.0));
     let stack = disk.0.join("stack");
@@ -88,6 +101,7 @@ fn a_full_disk() {
 }
 
 #[test]
+#[cfg_attr(not(can_mount), ignore = "mounting a small disk takes root's rights")]
 fn a_disk_that_fills_up_at_the_end() {
     let env = TestEnv::new();
     // The map's files fit, the picture of the plan does not.
@@ -95,15 +109,10 @@ fn a_disk_that_fills_up_at_the_end() {
     let files = list(&env.path("map"));
     let bytes: u64 =
         files.iter().map(|name| std::fs::metadata(env.path("map").join(name)).expect("a file").len()).sum();
-    let Some(disk) = Disk::mount(
+    let disk = Disk::mount(
         env.path("disk"),
         &format!("size={}k", bytes.div_ceil(4096) * 4 + 4 * files.len() as u64),
-    ) else {
-        return ignored(
-            "cli::output_folder::a_disk_that_fills_up_at_the_end",
-            "mounting a small disk takes root's rights",
-        );
-    };
+    );
     for name in &files {
         std::fs::copy(env.path("map").join(name), disk.0.join(name)).expect("room for the map");
     }
@@ -117,11 +126,26 @@ fn a_disk_that_fills_up_at_the_end() {
 
 #[cfg(target_os = "linux")]
 #[test]
+#[cfg_attr(not(can_mount), ignore = "mounting a small disk takes root's rights")]
 fn a_read_only_disk() {
     let env = TestEnv::new();
-    let Some(disk) = Disk::mount(env.path("disk"), "ro,size=1m") else {
-        return ignored("cli::output_folder::a_read_only_disk", "mounting a disk takes root's rights");
-    };
+    let disk = Disk::mount(env.path("disk"), "ro,size=1m");
     map_to(&env, &disk.0).exits(1).refuses().says(&["disk", "read-only", "take a"]);
     map_to(&env, &disk.0.join("map")).exits(1).refuses().says(&["disk/map", "read-only", "take a"]);
+}
+
+#[test]
+fn folders_made_for_nothing_are_gone_again() {
+    let env = TestEnv::new();
+    let stack = rendered(&small());
+    let frames = stack.shuffled();
+    let args = ["map".as_ref(), frames.as_os_str(), "-o".as_ref(), "a/b/c".as_ref()];
+    env.run(args.into_iter().chain(["--near".as_ref(), "0,5".as_ref()])).exits(2);
+    let one = std::fs::read_dir(&frames).expect("frames").next().expect("one").expect("an entry").path();
+    let twice = env.path("twice");
+    std::fs::create_dir(&twice).expect("a folder");
+    std::fs::copy(&one, twice.join("1.png")).expect("a copy");
+    std::fs::copy(&one, twice.join("2.png")).expect("a copy");
+    env.run(["map", "twice", "-o", "a/b/c"]).exits(1);
+    assert_eq!(env.list(""), ["twice"]);
 }

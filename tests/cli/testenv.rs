@@ -135,15 +135,6 @@ impl Run {
     }
 }
 
-/// Says, so that it is seen, that the test that calls it cannot run here.
-pub fn ignored(test: &str, why: &str) {
-    // Past libtest, which would keep it to itself: a test that did not run must not look like one that passed.
-    let _ = std::io::Write::write_all(
-        &mut std::io::stderr(),
-        format!("test {test} ... IGNORED: {why}\n").as_bytes(),
-    );
-}
-
 #[test]
 #[should_panic(expected = "should exit with 0")]
 fn a_wrong_exit_code_is_seen() {
