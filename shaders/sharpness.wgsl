@@ -7,14 +7,12 @@
 struct Params {
     // Pixels of the whole picture.
     size: vec2<u32>,
-    // Side of a cell in pixels: 1, 2 or 4.
-    cell: u32,
     // Picture row of the texture's first row.
     origin: u32,
     // Picture rows of this band: [begin, end).
     begin: u32,
     end: u32,
-    // Rows an invocation marches over, a multiple of `cell`.
+    // Rows an invocation marches over, a multiple of 4.
     strip: u32,
     full_scale: f32,
     // Scale of the Laplacian: 1 / (full scale × 256).
@@ -32,24 +30,16 @@ struct Row {
     luma: vec4<i32>,
 }
 
-fn load(column: i32, row: u32) -> vec4<i32> {
-    let last = i32(textureDimensions(luma).x) - 1;
-    let texel = vec4<i32>(textureLoad(luma, vec2<i32>(clamp(column, 0, last), i32(row)), 0));
-    if column < 0 {
-        return texel.xxxx;
-    }
-    if column > last {
-        return texel.wwww;
-    }
-    return texel;
-}
-
 // Binomial and its Laplacian across, at the four pixels of a texel.
 fn across(column: i32, y: i32) -> Row {
-    let row = u32(clamp(y, 0, i32(params.size.y) - 1)) - params.origin;
-    let a = load(column - 1, row);
-    let b = load(column, row);
-    let c = load(column + 1, row);
+    let row = clamp(y, 0, i32(params.size.y) - 1) - i32(params.origin);
+    let last = i32(textureDimensions(luma).x) - 1;
+    let b = vec4<i32>(textureLoad(luma, vec2<i32>(column, row), 0));
+    let left = vec4<i32>(textureLoad(luma, vec2<i32>(max(column - 1, 0), row), 0));
+    let right = vec4<i32>(textureLoad(luma, vec2<i32>(min(column + 1, last), row), 0));
+    // No branch: all invocations of a group would walk both ways.
+    let a = select(left, b.xxxx, column == 0);
+    let c = select(right, b.wwww, column == last);
     let m3 = vec4<i32>(a.yzw, b.x);
     let m2 = vec4<i32>(a.zw, b.xy);
     let m1 = vec4<i32>(a.w, b.xyz);
@@ -61,8 +51,30 @@ fn across(column: i32, y: i32) -> Row {
     return Row(soft, bent, b);
 }
 
+// 256 times the Laplacian of the binomially smoothed luma in the row of `d`.
+fn laplacian(a: Row, b: Row, c: Row, d: Row, e: Row, f: Row, g: Row) -> vec4<i32> {
+    let down = a.soft + g.soft + 2 * (b.soft + f.soft) - (c.soft + e.soft) - 4 * d.soft;
+    return down + b.bent + f.bent + 4 * (c.bent + e.bent) + 6 * d.bent;
+}
+
+// An entry point for every side of a cell: with it known, the stores of the other sides are gone, and stores are what a
+// branch does not save where all invocations of a group walk both ways.
 @compute @workgroup_size(TILE_X, TILE_Y)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+fn cell1(@builtin(global_invocation_id) id: vec3<u32>) {
+    march(id, 1u);
+}
+
+@compute @workgroup_size(TILE_X, TILE_Y)
+fn cell2(@builtin(global_invocation_id) id: vec3<u32>) {
+    march(id, 2u);
+}
+
+@compute @workgroup_size(TILE_X, TILE_Y)
+fn cell4(@builtin(global_invocation_id) id: vec3<u32>) {
+    march(id, 4u);
+}
+
+fn march(id: vec3<u32>, cell: u32) {
     let texels = (params.size.x + 3u) / 4u;
     let top = params.begin + id.y * params.strip;
     if id.x >= texels || top >= params.end {
@@ -80,46 +92,57 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var r3 = across(column, i32(top));
     var r4 = across(column, i32(top) + 1);
     var r5 = across(column, i32(top) + 2);
-    var laplacian = vec4<i32>(0);
-    var energy = vec4<f32>(0.0);
-    var brightness = vec4<i32>(0);
-    var rows = 0u;
-    for (var y = top; y < bottom; y++) {
+    // Four rows a turn: sliding them all through registers a row at a time costs more than the filter itself.
+    for (var y = top; y < bottom; y += 4u) {
         let r6 = across(column, i32(y) + 3);
-        let down = r0.soft + r6.soft + 2 * (r1.soft + r5.soft) - (r2.soft + r4.soft) - 4 * r3.soft;
-        let value = (down + r1.bent + r5.bent + 4 * (r2.bent + r4.bent) + 6 * r3.bent) * inside;
-        laplacian += value;
-        energy += vec4<f32>(value) * vec4<f32>(value);
-        brightness += r3.luma * inside;
-        rows += 1u;
-        if rows == params.cell || y + 1u == params.size.y {
-            store(id.x, y / params.cell, rows, laplacian, energy, brightness, insidef);
-            laplacian = vec4<i32>(0);
-            energy = vec4<f32>(0.0);
-            brightness = vec4<i32>(0);
-            rows = 0u;
+        let r7 = across(column, i32(y) + 4);
+        let r8 = across(column, i32(y) + 5);
+        let r9 = across(column, i32(y) + 6);
+        let rows = min(bottom - y, 4u);
+        let l0 = laplacian(r0, r1, r2, r3, r4, r5, r6) * inside;
+        let l1 = laplacian(r1, r2, r3, r4, r5, r6, r7) * inside * i32(rows > 1u);
+        let l2 = laplacian(r2, r3, r4, r5, r6, r7, r8) * inside * i32(rows > 2u);
+        let l3 = laplacian(r3, r4, r5, r6, r7, r8, r9) * inside * i32(rows > 3u);
+        let e0 = vec4<f32>(l0) * vec4<f32>(l0);
+        let e1 = vec4<f32>(l1) * vec4<f32>(l1);
+        let e2 = vec4<f32>(l2) * vec4<f32>(l2);
+        let e3 = vec4<f32>(l3) * vec4<f32>(l3);
+        let y0 = r3.luma * inside;
+        let y1 = r4.luma * inside * i32(rows > 1u);
+        let y2 = r5.luma * inside * i32(rows > 2u);
+        let y3 = r6.luma * inside * i32(rows > 3u);
+        if cell == 4u {
+            store(cell, id.x, y / 4u, rows, l0 + l1 + l2 + l3, e0 + e1 + e2 + e3, y0 + y1 + y2 + y3, insidef);
+        } else if cell == 2u {
+            store(cell, id.x, y / 2u, min(rows, 2u), l0 + l1, e0 + e1, y0 + y1, insidef);
+            store(cell, id.x, y / 2u + 1u, max(rows, 2u) - 2u, l2 + l3, e2 + e3, y2 + y3, insidef);
+        } else {
+            store(cell, id.x, y, 1u, l0, e0, y0, insidef);
+            store(cell, id.x, y + 1u, u32(rows > 1u), l1, e1, y1, insidef);
+            store(cell, id.x, y + 2u, u32(rows > 2u), l2, e2, y2, insidef);
+            store(cell, id.x, y + 3u, u32(rows > 3u), l3, e3, y3, insidef);
         }
-        r0 = r1;
-        r1 = r2;
-        r2 = r3;
-        r3 = r4;
-        r4 = r5;
-        r5 = r6;
+        r0 = r4;
+        r1 = r5;
+        r2 = r6;
+        r3 = r7;
+        r4 = r8;
+        r5 = r9;
     }
 }
 
-fn store(column: u32, cell_row: u32, rows: u32, l: vec4<i32>, e: vec4<f32>, y: vec4<i32>, inside: vec4<f32>) {
-    if params.cell == 4u {
+fn store(cell: u32, column: u32, cell_row: u32, rows: u32, l: vec4<i32>, e: vec4<f32>, y: vec4<i32>, inside: vec4<f32>) {
+    if cell == 4u {
         let n = (inside.x + inside.y + inside.z + inside.w) * f32(rows);
         put(column, cell_row, n, l.x + l.y + l.z + l.w, e.x + e.y + e.z + e.w, y.x + y.y + y.z + y.w);
-    } else if params.cell == 2u {
+    } else if cell == 2u {
         put(column * 2u, cell_row, (inside.x + inside.y) * f32(rows), l.x + l.y, e.x + e.y, y.x + y.y);
         put(column * 2u + 1u, cell_row, (inside.z + inside.w) * f32(rows), l.z + l.w, e.z + e.w, y.z + y.w);
     } else {
-        put(column * 4u, cell_row, inside.x, l.x, e.x, y.x);
-        put(column * 4u + 1u, cell_row, inside.y, l.y, e.y, y.y);
-        put(column * 4u + 2u, cell_row, inside.z, l.z, e.z, y.z);
-        put(column * 4u + 3u, cell_row, inside.w, l.w, e.w, y.w);
+        put(column * 4u, cell_row, inside.x * f32(rows), l.x, e.x, y.x);
+        put(column * 4u + 1u, cell_row, inside.y * f32(rows), l.y, e.y, y.y);
+        put(column * 4u + 2u, cell_row, inside.z * f32(rows), l.z, e.z, y.z);
+        put(column * 4u + 3u, cell_row, inside.w * f32(rows), l.w, e.w, y.w);
     }
 }
 

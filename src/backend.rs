@@ -315,7 +315,7 @@ impl<'a> GpuBackend<'a> {
             gpu,
             recorder: Recorder::new(gpu),
             band_rows,
-            sharpness: gpu::sharpness::Sharpness::new(gpu),
+            sharpness: gpu::sharpness::Sharpness::new(),
             window: gpu::window::Window::new(gpu),
             reduce: gpu::reduce::Reduce::new(gpu),
             warp: gpu::warp::Warp::new(gpu),

@@ -32,7 +32,7 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         offset { size, levels }
         peak { size, level, first, last }
         reduce { size }
-        sharpness { size, cell, origin, begin, end, strip, full_scale, unit }
+        sharpness { size, origin, begin, end, strip, full_scale, unit }
         vote { size, radius, cells, floor }
         warp { size, gain, xx, replicate }
         window { size, radius, per_window }

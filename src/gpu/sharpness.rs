@@ -1,5 +1,7 @@
 //! Laplacian moments per cell from packed luma; `shaders/sharpness.wgsl`.
 
+use std::cell::OnceCell;
+
 use super::stage::{Bind, Kernel, TILE, dims};
 use super::{Gpu, Image};
 use crate::frame::{Luma, Size};
@@ -20,25 +22,35 @@ pub const BAND_ROWS: u32 = 4096;
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub(super) struct Params {
     pub(super) size: [u32; 2],
-    pub(super) cell: u32,
     pub(super) origin: u32,
     pub(super) begin: u32,
     pub(super) end: u32,
     pub(super) strip: u32,
     pub(super) full_scale: f32,
     pub(super) unit: f32,
-    pub(super) pad: [u32; 1],
 }
 
 /// The stage.
+#[derive(Default)]
 pub struct Sharpness {
-    kernel: Kernel,
+    /// For cells of 1, 2 and 4 pixels, made when one is needed: a run needs one.
+    kernels: [OnceCell<Kernel>; 3],
 }
 
 impl Sharpness {
-    /// Builds the pipeline.
-    pub fn new(gpu: &Gpu) -> Self {
-        Self { kernel: Kernel::new(gpu, "sharpness", "main", include_str!("../../shaders/sharpness.wgsl")) }
+    /// Before the first picture.
+    pub const fn new() -> Self {
+        Self { kernels: [const { OnceCell::new() }; 3] }
+    }
+
+    fn kernel(&self, gpu: &Gpu, cell: u32) -> &Kernel {
+        let (kernel, entry) = match cell {
+            1 => (&self.kernels[0], "cell1"),
+            2 => (&self.kernels[1], "cell2"),
+            _ => (&self.kernels[2], "cell4"),
+        };
+        let source = include_str!("../../shaders/sharpness.wgsl");
+        kernel.get_or_init(|| Kernel::new(gpu, "sharpness", entry, source))
     }
 
     /// Records the moments of `luma` on a grid of `cell`-pixel cells, in bands of at most `band_rows` rows.
@@ -66,17 +78,15 @@ impl Sharpness {
             };
             let params = Params {
                 size: dims(size),
-                cell,
                 origin,
                 begin,
                 end,
                 strip: STRIP,
                 full_scale,
                 unit: 1.0 / (full_scale * LAPLACIAN_UNIT),
-                pad: [0],
             };
             let invocations = [size.width.div_ceil(PACK), (end - begin).div_ceil(STRIP) * TILE[1]];
-            self.kernel.encode(
+            self.kernel(gpu, cell).encode(
                 gpu,
                 encoder,
                 &params,

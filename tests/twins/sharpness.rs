@@ -40,7 +40,7 @@ fn on_gpu(gpu: &Gpu, stage: &Sharpness, luma: &Luma, cell: u32, band: u32) -> Pl
 #[test]
 fn twins_agree() {
     let gpu = device();
-    let stage = Sharpness::new(&gpu);
+    let stage = Sharpness::new();
     for size in inputs::SIZES.into_iter().chain([inputs::LARGE]) {
         for luma in lumas(size, 11) {
             for cell in [1, 2, 4] {
@@ -54,7 +54,7 @@ fn twins_agree() {
 #[test]
 fn bands_change_nothing() {
     let gpu = device();
-    let stage = Sharpness::new(&gpu);
+    let stage = Sharpness::new();
     for luma in lumas(Size::new(257, 129), 12) {
         for cell in [1, 2, 4] {
             let whole = on_gpu(&gpu, &stage, &luma, cell, BAND_ROWS);
