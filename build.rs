@@ -7,12 +7,12 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(shared_data, can_mount)");
     println!("cargo::rerun-if-changed=build.rs");
     let truth = "../shared/data/moto/truth.npy";
-    // A path that is missing would have the build script run every time: its nearest folder that is there tells as well.
-    let there = Path::new(truth).ancestors().find(|path| path.exists());
-    println!("cargo::rerun-if-changed={}", there.unwrap_or(Path::new("..")).display());
+    // Watched only where it is: a path that is missing would have the build script run every time.
     if Path::new(truth).exists() {
+        println!("cargo::rerun-if-changed={truth}");
         println!("cargo::rustc-cfg=shared_data");
     }
+    println!("cargo::rerun-if-env-changed=USER");
     // In a mount namespace of its own, which takes the same right.
     let mount = "mount -t tmpfs -o size=1m nearfar-test /tmp";
     if Command::new("unshare")

@@ -35,6 +35,9 @@ fn between(values: vec3<f32>, level: f32, ratio: f32) -> f32 {
     let logs = log(max(values, vec3<f32>(TINY)));
     let rise = logs.y - logs.x;
     let fall = logs.y - logs.z;
+    if params.levels == 2.0 {
+        return select(0.0, -1.0, rise < 0.0);
+    }
     let bend = 2.0 * (rise * ratio + fall);
     var at = (rise * ratio * ratio - fall) / max(bend, 1e-6);
     if at > 0.0 {

@@ -67,7 +67,7 @@ pub trait Backend {
     /// `sum` + `scale`·`plane`.
     fn accumulate(&self, sum: Self::Gray, plane: &Self::Gray, scale: f32) -> Self::Gray;
 
-    /// How much each place counts, from the focus measure summed over all frames.
+    /// How much each place counts, from the mean focus measure of all frames.
     fn vote(&self, energy: &Self::Gray, floor: f32) -> Self::Gray;
 
     /// `measure`·`weight` gathered from each cell's neighbourhood.

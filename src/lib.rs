@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod draw;
 pub mod error;
 pub mod files;
+pub mod folder;
 pub mod frame;
 pub mod gpu;
 pub mod image_io;

@@ -12,13 +12,17 @@ pub const SPAN: usize = 5;
 /// Samples a level beyond which more tell nothing new.
 pub const PER_LEVEL: usize = 150;
 
-/// Iterations; the positions move less than 1/1000 of a step in the last.
-const ITERATIONS: usize = 10;
+/// Iterations at the most, and the change, in usual steps, below which the positions have settled. Even stacks take six;
+/// long ones whose steps grow steadily take the most, as nearly any smooth bend of the axis fits nearly as well.
+const ITERATIONS: usize = 40;
+const SETTLED: f64 = 1e-3;
+/// Furthest that a level moves in an iteration.
+const REACH: f64 = 0.3;
 /// Misfit, in logarithms, from which a value counts less (Cauchy weights): other depths nearby, noise.
 const MISFIT: f64 = 0.05;
 /// Pull of the steps toward their neighbours, against which samples count as 1: fills in where no sample tells.
 const EVENNESS: f64 = 0.5;
-/// Shortest step, of the usual one.
+/// Shortest step, of the usual one, before all are scaled to the whole length.
 const SHORTEST: f64 = 0.1;
 /// Width of a bell, in usual steps, before any sample tells, and the pull toward it.
 const WIDTH: f64 = 1.5;
@@ -49,16 +53,20 @@ pub fn positions(samples: &[Sample], levels: usize) -> Vec<f64> {
     let (mut at, mut flank) = (even, FLANK);
     for _ in 0..ITERATIONS {
         let Some(moved) = step(&mut bells, &at, flank) else { break };
+        let before = at.clone();
         for (at, moved) in at.iter_mut().zip(moved.iter()) {
-            *at += moved.clamp(-0.3, 0.3);
+            *at += moved;
         }
-        flank = (flank + moved[levels].clamp(-0.2, 0.2)).clamp(FLANKS[0], FLANKS[1]);
+        flank = (flank + moved[levels]).clamp(FLANKS[0], FLANKS[1]);
         keep_rising(&mut at);
+        if before.iter().zip(&at).all(|(before, at)| (before - at).abs() < SETTLED) {
+            break;
+        }
     }
     at
 }
 
-/// For every level the step after it over the step before it; 1 for the outermost.
+/// For every level of at least one the step after it over the step before it; 1 for the outermost.
 pub fn step_ratios(positions: &[f64]) -> Vec<f32> {
     let mut ratios = vec![1.0; positions.len()];
     for (ratio, at) in ratios[1..].iter_mut().zip(positions.windows(3)) {
@@ -124,7 +132,7 @@ impl Bell {
         }
         hessian[(2, 2)] += WIDTH_PULL;
         for i in 0..3 {
-            hessian[(i, i)] = hessian[(i, i)] * 1.01 + 1e-9;
+            hessian[(i, i)] = hessian[(i, i)] * 1.0001 + 1e-9;
         }
         let Some(inverse) = hessian.try_inverse() else { return self.own = None };
         for (k, left) in cross.iter().enumerate() {
@@ -176,7 +184,7 @@ fn step(bells: &mut [Bell], at: &[f64], flank: f64) -> Option<DVector<f64>> {
     matrix[(0, 0)] += heavy;
     matrix[(levels - 1, levels - 1)] += heavy;
     matrix[(levels, levels)] += EVENNESS;
-    let moved = Cholesky::new(matrix)?.solve(&right);
+    let moved = Cholesky::new(matrix)?.solve(&right).map(|moved| moved.clamp(-REACH, REACH));
     bells.iter_mut().for_each(|bell| bell.follow(&moved));
     Some(moved)
 }
@@ -221,6 +229,20 @@ mod tests {
         let found = positions(&samples(&TRUTH, &depths), TRUTH.len());
         for (found, truth) in found.iter().zip(TRUTH) {
             assert!((found - truth).abs() < 0.03, "{found} is not {truth}");
+        }
+    }
+
+    #[test]
+    fn steadily_growing_steps_are_found() {
+        for growth in [1.03_f64, 1.05, 1.1] {
+            let steps: Vec<f64> = (0..19).map(|i| growth.powi(i)).collect();
+            let scale = 19.0 / steps.iter().sum::<f64>();
+            let truth: Vec<f64> = (0..20).map(|level| steps[..level].iter().sum::<f64>() * scale).collect();
+            let depths: Vec<f64> = (0..3000).map(|i| f64::from(i) * 19.0 / 2999.0).collect();
+            let found = step_ratios(&positions(&samples(&truth, &depths), truth.len()));
+            for ratio in &found[1..19] {
+                assert!((f64::from(*ratio) - growth).abs() < 0.03, "{growth}: {found:?}");
+            }
         }
     }
 

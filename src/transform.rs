@@ -51,6 +51,25 @@ impl Transform {
         Self { matrix: [a, b, shift(a, b, c), d, e, shift(d, e, f)] }
     }
 
+    /// The map near this one whose coefficients are multiples of 1/1024 px over a picture of `width`×`height`: devices that
+    /// add in another order then warp alike, to the last bit.
+    pub fn snapped(&self, width: f64, height: f64) -> Self {
+        const UNIT: f64 = 1.0 / 1024.0;
+        let snap = |value: f64, unit: f64| (value / unit).round() * unit;
+        let [a, b, c, d, e, f] = self.matrix;
+        let (across, down) = (UNIT / width, UNIT / height);
+        Self {
+            matrix: [
+                snap(a, across),
+                snap(b, down),
+                snap(c, UNIT),
+                snap(d, across),
+                snap(e, down),
+                snap(f, UNIT),
+            ],
+        }
+    }
+
     /// Largest distance in pixels between where `self` and `other` send the corners of a `width`×`height` picture.
     pub fn corner_distance(&self, other: &Self, width: f64, height: f64) -> f64 {
         [(0.0, 0.0), (width - 1.0, 0.0), (0.0, height - 1.0), (width - 1.0, height - 1.0)]
@@ -111,6 +130,16 @@ mod tests {
         let [x, y] = t.apply(17.0, 391.0);
         close(t.inverse().apply(x, y), [17.0, 391.0]);
         close(u.after(&t).apply(17.0, 391.0), u.apply(x, y));
+    }
+
+    #[test]
+    fn snapping_forgets_what_rounding_made() {
+        let transform = Transform::similarity(0.03, 0.02, [4.0, -7.5], [80.0, 50.0]);
+        let mut other = transform;
+        other.matrix.iter_mut().for_each(|value| *value *= 1.0 + 1e-12);
+        let [snapped, same] = [transform, other].map(|transform| transform.snapped(160.0, 100.0));
+        assert_eq!(snapped, same);
+        assert!(snapped.corner_distance(&transform, 160.0, 100.0) < 3.0 / 1024.0);
     }
 
     #[test]

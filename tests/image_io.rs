@@ -518,6 +518,18 @@ fn tiff_that_is_no_photo_is_refused() {
 }
 
 #[test]
+fn tiff_that_cannot_unpack_to_its_size_is_refused_before_it_is_tried() {
+    let folder = Folder::new();
+    for (compression, name) in [(1, "none"), (5, "lzw"), (8, "deflate"), (32773, "packbits")] {
+        let tags =
+            [(256, 16000), (257, 16000), (258, 8), (259, compression), (262, 1), (277, 1), (278, 16000)];
+        let file = raw_tiff(&tags, false, &[vec![0; 100]]);
+        let error = refusal(&folder.file(&format!("{name}.tif"), &file));
+        assert!(error.contains("100 bytes cannot hold 16000×16000"), "{error}");
+    }
+}
+
+#[test]
 fn truncated_anywhere_is_an_error() {
     use tiff::encoder::Compression;
     use tiff::encoder::colortype::RGB8;

@@ -38,11 +38,9 @@ pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
     for (step, warning) in warned().take(SHOWN) {
         talk.warn(&format!("step {step}: {warning}"));
     }
-    if let Some(more) = warned().count().checked_sub(SHOWN + 1) {
-        talk.warn(&format!(
-            "and {} more steps, marked ! below and in plan.json; ask for fewer steps",
-            more + 1
-        ));
+    let more = warned().skip(SHOWN).count();
+    if more > 0 {
+        talk.warn(&format!("{more} more of the kind, marked ! below and in plan.json; ask for fewer steps"));
     }
     let text = table(&plan, &args.folder.join("plan.png").display().to_string());
     talk.result(&plan, &text)?;

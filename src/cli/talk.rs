@@ -29,6 +29,7 @@ impl Talk {
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
             .with_target(false)
+            .with_ansi(std::io::stderr().is_terminal())
             .without_time()
             .try_init();
         let hidden = quiet || !std::io::stderr().is_terminal();
@@ -52,19 +53,19 @@ impl Talk {
     /// A sentence for people, on stderr.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| say(text));
         }
     }
 
     /// Something that people should know of, on stderr even when quiet.
     pub fn warn(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("warning: {text}"));
+        self.bar.suspend(|| say(&format!("warning: {text}")));
     }
 
     /// The error that ends the command.
     pub fn error(&self, error: &Error) {
         self.bar.finish_and_clear();
-        eprintln!("error: {error}{}", remedy(error));
+        say(&format!("error: {error}{}", remedy(error)));
     }
 
     /// The result: `value` as JSON under --json, else `text`, on stdout.
@@ -83,6 +84,11 @@ impl Talk {
             writeln!(out, "{text}").map_err(Error::io(stdout, "writing"))
         }
     }
+}
+
+/// A line on stderr; where nobody reads it any more, work goes on.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// What to do about a file that the system refuses: its own words say only what it refuses.

@@ -12,7 +12,8 @@ use crate::params::TINY;
 /// Depth in levels and the peak's height over the mean of all levels (1: flat), per cell.
 ///
 /// `ratios`: one per level, focus step after it over the step before it; 1 where unknown. Depth stays within half a level
-/// of the middle of its triple, or reaches the outermost level if the values fall toward the middle.
+/// of the middle of its triple, or reaches the outermost level if the values fall toward the middle. Of two levels (the
+/// middle of the triple is then the farther one) it is the sharper one: two values have no peak between them.
 pub fn offset(peak: &Peak, ratios: &[f32]) -> (Plane<f32>, Plane<f32>) {
     let levels = ratios.len() as f32;
     let both: (Vec<f32>, Vec<f32>) = peak
@@ -31,6 +32,9 @@ pub fn offset(peak: &Peak, ratios: &[f32]) -> (Plane<f32>, Plane<f32>) {
 /// How far the peak lies from the middle of the triple, in levels.
 fn between([a, m, c, _]: [f32; 4], level: f32, ratio: f32, levels: f32) -> f32 {
     let [rise, fall] = slopes([a, m, c]);
+    if levels == 2.0 {
+        return if rise < 0.0 { -1.0 } else { 0.0 };
+    }
     let bend = 2.0 * (rise * ratio + fall);
     let mut at = (rise * ratio * ratio - fall) / bend.max(1e-6);
     if at > 0.0 {

@@ -141,7 +141,8 @@ impl<T: Sample> Columns<T> {
         match cell {
             1 => reduce_by::<T, 1>(self, &scale, out),
             2 => reduce_by::<T, 2>(self, &scale, out),
-            _ => reduce_by::<T, 4>(self, &scale, out),
+            4 => reduce_by::<T, 4>(self, &scale, out),
+            _ => unreachable!("cells of {cell} pixels"),
         }
     }
 }

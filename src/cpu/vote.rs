@@ -1,6 +1,6 @@
 //! How much each place counts in its neighbourhood's search for the sharpest frame. Twin of `shaders/vote.wgsl`.
 //!
-//! Energy differs by orders of magnitude between a strong edge and fine texture. Dividing it by its sum over all frames
+//! Energy differs by orders of magnitude between a strong edge and fine texture. Dividing it by its mean over all frames
 //! lets every place vote with the same weight, so that the blurred halo of a strong edge cannot outvote what lies under
 //! it.
 
@@ -12,7 +12,7 @@ use crate::params::VOTE_RADIUS;
 
 /// 1 / (mean of `energy` over the (2·[`VOTE_RADIUS`]+1)² cells around + `floor`); edge cells are replicated.
 ///
-/// `energy` is the focus measure summed over the frames.
+/// `energy` is the mean focus measure of the frames.
 pub fn vote(energy: &Plane<f32>, floor: f32) -> Plane<f32> {
     let (radius, width) = (VOTE_RADIUS as usize, energy.size.width as usize);
     let side = 2 * radius + 1;

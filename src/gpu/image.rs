@@ -111,7 +111,8 @@ impl Gpu {
             usage: wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: true,
         });
-        let mut view = staging.get_mapped_range_mut(..).expect("the buffer was created mapped");
+        // Without memory for it the buffer is a husk, and the fault is on record for the next wait.
+        let Ok(mut view) = staging.get_mapped_range_mut(..) else { return };
         for (y, row) in bytes.chunks_exact(row_bytes).enumerate() {
             let start = y * stride;
             view.slice(start..start + row_bytes).copy_from_slice(row);

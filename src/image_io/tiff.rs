@@ -108,7 +108,7 @@ pub(super) fn decode(
             layout.stored, layout.bits
         ));
     }
-    check_extents(&mut decoder, file_length)?;
+    check_extents(&mut decoder, file_length, &layout)?;
     let mut limits = DecoderLimits::default();
     // Compressed chunks lie inside the file; the buffers they unpack to are ours.
     limits.intermediate_buffer_size = usize::try_from(file_length).unwrap_or(usize::MAX);
@@ -118,8 +118,12 @@ pub(super) fn decode(
     rows.finish()
 }
 
-/// Refuses a file whose strips or tiles lie beyond its end, before decoding any.
-fn check_extents<R: BufRead + Seek>(decoder: &mut Decoder<R>, file_length: u64) -> Result<(), Reason> {
+/// Refuses a file whose strips or tiles lie beyond its end or cannot unpack to the picture, before decoding any.
+fn check_extents<R: BufRead + Seek>(
+    decoder: &mut Decoder<R>,
+    file_length: u64,
+    layout: &Layout,
+) -> Result<(), Reason> {
     let (offsets, lengths) = match decoder.get_chunk_type() {
         ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
         ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
@@ -127,10 +131,31 @@ fn check_extents<R: BufRead + Seek>(decoder: &mut Decoder<R>, file_length: u64) 
     let offsets = decoder.get_tag_u64_vec(offsets).map_err(reason)?;
     let lengths = decoder.get_tag_u64_vec(lengths).map_err(reason)?;
     let inside = |(&offset, &length): (&u64, &u64)| offset.saturating_add(length) <= file_length;
-    if offsets.iter().zip(&lengths).all(inside) {
-        Ok(())
-    } else {
-        Err("is a truncated TIFF; copy the file again or leave it out".into())
+    if !offsets.iter().zip(&lengths).all(inside) {
+        return Err("is a truncated TIFF; copy the file again or leave it out".into());
+    }
+    let method: Option<u16> = decoder.find_tag_unsigned(Tag::Compression).map_err(reason)?;
+    let packed = lengths.iter().fold(0u64, |sum, &length| sum.saturating_add(length));
+    let most = packed.saturating_mul(expansion(CompressionMethod::from_u16_exhaustive(method.unwrap_or(1))));
+    let needed = layout.stored.area() as u64 * layout.channels as u64 * u64::from(layout.bits / 8);
+    if most < needed {
+        return Err(format!(
+            "is a damaged TIFF: {packed} bytes cannot hold {} pixels; copy the file again or leave it out",
+            layout.stored
+        ));
+    }
+    Ok(())
+}
+
+/// Bytes that a byte unpacks to at the most.
+const fn expansion(method: CompressionMethod) -> u64 {
+    match method {
+        CompressionMethod::None => 1,
+        CompressionMethod::PackBits => 64,
+        // A match of 258 bytes takes two bits.
+        CompressionMethod::Deflate | CompressionMethod::OldDeflate => 1032,
+        // The longest string of a full table, 3838 bytes, takes twelve bits.
+        _ => 2560,
     }
 }
 

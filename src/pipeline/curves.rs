@@ -7,7 +7,9 @@ use crate::frame::{Plane, Size};
 use crate::params::{ConfidenceRule, FILL_RULE, TINY};
 use crate::positions::{PER_LEVEL, SPAN, Sample};
 
-/// Cells a level that are kept at the most.
+/// Values that are kept at the most, of all levels together.
+const MAX_VALUES: usize = 4_000_000;
+/// Cells a level at the most: more of them tell nothing new.
 const MAX_CELLS: usize = 80_000;
 /// Confidence from which a cell counts.
 const TRUSTED: f32 = 0.3;
@@ -22,10 +24,10 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// Before any level of measures on `grid`.
-    pub fn new(grid: Size) -> Self {
+    /// Before the first of `levels` measures on `grid`.
+    pub fn new(grid: Size, levels: usize) -> Self {
         let (mut halvings, mut size) = (0, grid);
-        while size.area() > MAX_CELLS {
+        while size.area() > MAX_CELLS.min(MAX_VALUES / levels.max(1)) && size.area() > 1 {
             (halvings, size) = (halvings + 1, size.grid(2));
         }
         Self { halvings, size, levels: Vec::new() }

@@ -68,13 +68,11 @@ pub fn map<B: Backend>(
     let count = levels.len() as u32;
     let mut passes = Passes { backend, levels, grid: scratch.grid(), scratch, progress, interrupt, done: 0 };
     let weight = backend.vote(energy, VOTE_FLOOR);
-    let mut curves = Curves::new(passes.grid);
+    let mut curves = Curves::new(passes.grid, levels.len());
     let peak = passes.peak(&weight, &mut curves)?;
     let levels = positions(&curves.samples()?, levels.len());
     tracing::debug!("level positions: {levels:?}");
-    let mut ratios = step_ratios(&levels);
-    // A triple needs three levels: of two, the farther one stands twice.
-    ratios.resize(ratios.len().max(3), 1.0);
+    let ratios = step_ratios(&levels);
     let (raw, height) = backend.offset(&peak, &ratios);
     let trust = backend.confidence(&raw, &raw, &height, &FILL_RULE);
     let guide = backend.guide(&passes.all_in_focus(&raw)?);
@@ -146,7 +144,9 @@ pub(super) fn running_peak<B: Backend>(
     let peak = backend.peak_add(backend.peak_start(size), &before);
     let mut peak = backend.peak_add(peak, &middle);
     if count == 2 {
-        return Ok(backend.peak_update(peak, [&before, &middle, &middle], 1, true, true));
+        // Nothing lies after the second.
+        let nothing = backend.upload(Plane::filled(size, 0.0));
+        return Ok(backend.peak_update(peak, [&before, &middle, &nothing], 1, true, true));
     }
     for level in 2..count {
         let after = measure(level)?;

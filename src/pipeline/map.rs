@@ -10,12 +10,13 @@ pub use super::request::{Job, Request};
 
 use super::depth::{self, View};
 use super::outputs;
-use super::register::{Pose, Pyramid, halvings, register};
+use super::register::{Pose, Pyramid, halvings, register, to_linear};
 use super::scratch::{Record, Scratch};
 use super::stream::{Interrupt, check, stream};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::files::{LeftOutFile, MapFile, name_from};
+use crate::folder::NewFolder;
 use crate::frame::{Plane, Size};
 use crate::image_io::{self, Header, Limits, Spares};
 use crate::order::{self, Anchor, Anchors, Blocks, FocusOrder, Reason};
@@ -85,22 +86,13 @@ pub fn run<B: Backend>(
     progress: Progress<'_>,
     interrupt: &Interrupt,
 ) -> Result<Outcome> {
-    // Innermost first.
-    let made: Vec<&Path> = job.output.ancestors().take_while(|folder| is_missing(folder)).collect();
-    std::fs::create_dir_all(&job.output).map_err(Error::io(&job.output, "making the output folder"))?;
+    let folder =
+        NewFolder::create(&job.output).map_err(Error::io(&job.output, "making the output folder"))?;
     let run =
         Run { backend, job, progress, interrupt, timings: BTreeMap::new(), left_out: LeftOut::default() };
-    let result = run.all();
-    if result.is_err() {
-        // Fails where someone else put something into it meanwhile, and then it must stay, and all around it.
-        let _ = made.into_iter().try_for_each(std::fs::remove_dir);
-    }
-    result
-}
-
-/// Whether `folder` must be made; the empty path is the current folder.
-fn is_missing(folder: &Path) -> bool {
-    !folder.as_os_str().is_empty() && !folder.exists()
+    let outcome = run.all()?;
+    folder.keep();
+    Ok(outcome)
 }
 
 impl<B: Backend> Run<'_, B> {
@@ -289,7 +281,9 @@ impl<B: Backend> Run<'_, B> {
                 luma = backend.reduce(&luma);
             }
             blocks.insert(places[slot], backend.blocks(&measure, block_grid)?.data);
-            let record = Record { measure: backend.download(measure)?, base: backend.download(luma)?, color };
+            let mut base = backend.download(luma)?;
+            base.data.iter_mut().for_each(|value| *value = to_linear(*value));
+            let record = Record { measure: backend.download(measure)?, base, color };
             scratch.put(places[slot], &record)
         })?;
         if blocks.len() < 2 {

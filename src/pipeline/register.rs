@@ -1,4 +1,4 @@
-//! Registration of a frame to the reference: shift, rotation, scale and exposure, coarse to fine on luma.
+//! Registration of a frame to the reference: shift, rotation, scale and exposure, coarse to fine on luma in linear light.
 //!
 //! Gauss–Newton on a pyramid (Bouguet 2000) from the identity; where that does not fit, from the best of a lattice
 //! of shifts. Gain and bias are unknowns of every step, so exposure never turns into motion.
@@ -14,7 +14,7 @@ use crate::transform::{NormalEquations, Transform};
 pub struct Pose {
     /// Reference → frame, in cells of the pyramid's base.
     pub transform: Transform,
-    /// Brightness of the reference over that of the frame, from their means where both cover.
+    /// Brightness, as encoded, of the reference over that of the frame, from their means where both cover.
     pub gain: f64,
     /// Correlation of both on a coarse level, −1…1; blur lowers it little, another scene a lot.
     pub correlation: f64,
@@ -49,6 +49,20 @@ impl<G: Clone> Pyramid<G> {
         Self { levels }
     }
 }
+
+/// Light of sRGB-encoded luma, both 0…1, by a cubic (error below 0.002).
+///
+/// Frames are registered in light, where blur is linear: in encoded values the bright side of a blurred edge grows, and
+/// with it everything bright, which passes for a zoom.
+pub fn to_linear(encoded: f32) -> f32 {
+    encoded * (encoded * (encoded * 0.305_306 + 0.682_171_1) + 0.012_522_88)
+}
+
+/// Steps of gain between 0 and 1, as fine as those of [`Transform::snapped`] are for position.
+const GAIN_STEPS: f64 = 65536.0;
+
+/// What a gain of light is in encoded values, where these are about the light to this power.
+const ENCODING: f64 = 1.0 / 2.2;
 
 /// Halvings from a grid of `size` to the base on which frames are registered.
 pub fn halvings(size: Size) -> u32 {
@@ -91,7 +105,12 @@ pub fn register<B: Backend>(
         }
     }
     let plausible = judged >= MIN_CORRELATION && is_plausible(&at, size(0));
-    Ok(plausible.then(|| Pose { transform: at, gain: mean_ratio(&sums), correlation: judged }))
+    let (width, height) = (f64::from(size(0).width), f64::from(size(0).height));
+    Ok(plausible.then(|| Pose {
+        transform: at.snapped(width, height),
+        gain: (mean_ratio(&sums).powf(ENCODING) * GAIN_STEPS).round() / GAIN_STEPS,
+        correlation: judged,
+    }))
 }
 
 /// Correlation below which a frame shows something else.

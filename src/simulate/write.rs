@@ -18,6 +18,7 @@ use super::stack::{Stack, StackOptions};
 use super::texture::mix;
 use super::truth::{Truth, truth};
 use crate::error::{Error, Result};
+use crate::folder::NewFolder;
 use crate::frame::Plane;
 use crate::image_io;
 
@@ -75,21 +76,20 @@ pub fn write_stack(
 /// A folder being filled: emptied again unless finished.
 struct Unfinished<'a> {
     dir: &'a Path,
-    created: bool,
-    finished: bool,
+    /// Gone when finished.
+    folder: Option<NewFolder<'a>>,
 }
 
 impl<'a> Unfinished<'a> {
     fn begin(dir: &'a Path) -> Result<Self> {
-        let created = match fs::read_dir(dir) {
+        match fs::read_dir(dir) {
             Ok(mut entries) => {
                 if entries.next().is_some() {
                     let text = "is not empty; choose another folder, so that no two stacks get mixed";
                     return Err(Error::Usage(format!("{}: {text}", dir.display())));
                 }
-                false
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => true,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => {
                 return Err(Error::Usage(format!(
                     "{}: is a file; choose a folder to write to",
@@ -97,29 +97,28 @@ impl<'a> Unfinished<'a> {
                 )));
             }
             Err(e) => return Err(Error::io(dir, "reading the folder")(e)),
-        };
-        let unfinished = Self { dir, created, finished: false };
+        }
+        let folder = NewFolder::create(dir).map_err(Error::io(dir, "making the folder"))?;
+        let unfinished = Self { dir, folder: Some(folder) };
         for folder in ["frames", "shuffled"].map(|name| dir.join(name)) {
-            fs::create_dir_all(&folder).map_err(Error::io(&folder, "making the folder"))?;
+            fs::create_dir(&folder).map_err(Error::io(&folder, "making the folder"))?;
         }
         Ok(unfinished)
     }
 
     fn finish(mut self) {
-        self.finished = true;
+        if let Some(folder) = self.folder.take() {
+            folder.keep();
+        }
     }
 }
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        if self.finished {
+        if self.folder.is_none() {
             return;
         }
         // The error that led here is what gets reported; a rest that cannot be removed has no meta.json.
-        if self.created {
-            let _ = fs::remove_dir_all(self.dir);
-            return;
-        }
         for entry in fs::read_dir(self.dir).into_iter().flatten().flatten() {
             let path = entry.path();
             let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };

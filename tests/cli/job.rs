@@ -163,7 +163,7 @@ fn reference_is_taken() {
 
 #[test]
 fn gravity_can_be_turned_off() {
-    let (env, stack) = (TestEnv::new(), rendered(&small()));
+    let (env, stack) = (TestEnv::new(), rendered(&desk()));
     map(&env, &stack, &[]).exits(0);
     let pulled = env.run(["--json", "plan", "map", "-n", "9"]).exits(0).json();
     let plain = env.run(["--json", "plan", "map", "-n", "9", "--no-gravity"]).exits(0).json();
@@ -376,4 +376,24 @@ fn reference_is_never_a_frame_that_is_left_out() {
     let env = TestEnv::new();
     let run = map_between(&env, &stack, [&named(0), &named(2)], &["--reference", &named(7)]);
     run.exits(2).refuses().says(&["--reference", &named(7), "name another frame"]);
+}
+
+#[test]
+fn two_levels_are_told_apart_and_alike_from_both_ends() {
+    let (env, stack) = (TestEnv::new(), rendered(&small()));
+    let ends = [&stack.near, &stack.far].map(|end| stack.shuffled().join(name(end.as_ref())));
+    let confidence = |near: usize, output: &str| {
+        let files = ends.each_ref().map(|file| file.to_str().expect("UTF-8"));
+        env.run(["map", files[0], files[1], "--near", files[near], "--reference", files[0], "-o", output])
+            .exits(0);
+        let (_, depth) = read_map(&env.path(output));
+        assert!(depth.data.iter().all(|depth| (0.0..=1.0).contains(depth)), "two levels are 0 and 1");
+        depth
+    };
+    let (there, back) = (confidence(0, "there"), confidence(1, "back"));
+    let turned = Plane::new(back.size, back.data.iter().map(|depth| 1.0 - depth).collect());
+    // What is plain is filled more from the far end, which is not the same end: there is little of it here.
+    assert!(differing(&there, &turned, 0.5) < 0.2, "{}", differing(&there, &turned, 0.5));
+    let share = there.data.iter().filter(|depth| **depth < 0.5).count() as f64 / there.data.len() as f64;
+    assert!((0.05..0.95).contains(&share), "{share} of the picture is near");
 }

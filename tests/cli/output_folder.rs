@@ -141,6 +141,10 @@ fn folders_made_for_nothing_are_gone_again() {
     let frames = stack.shuffled();
     let args = ["map".as_ref(), frames.as_os_str(), "-o".as_ref(), "a/b/c".as_ref()];
     env.run(args.into_iter().chain(["--near".as_ref(), "0,5".as_ref()])).exits(2);
+    let impossible = format!("a/b/{}", "x".repeat(300));
+    env.run(["map".as_ref(), frames.as_os_str(), "-o".as_ref(), impossible.as_ref()]).exits(1);
+    env.run(["simulate", "--size", "32x32", "--frames", "2", "--render", &impossible]).exits(1);
+    assert!(env.list("").is_empty(), "{:?}", env.list(""));
     let one = std::fs::read_dir(&frames).expect("frames").next().expect("one").expect("an entry").path();
     let twice = env.path("twice");
     std::fs::create_dir(&twice).expect("a folder");
