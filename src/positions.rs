@@ -9,7 +9,7 @@ use nalgebra::{Cholesky, DMatrix, DVector, Matrix3, Vector3};
 
 /// Levels that a sample spans at the most: both sides of its peak, where the curve stands clear of noise.
 pub const SPAN: usize = 5;
-/// Samples a level beyond which more tell nothing new.
+/// Samples that a level should have where it can.
 pub const PER_LEVEL: usize = 150;
 
 /// Iterations at the most, and the change, in usual steps, below which the positions have settled. Even stacks take six;

@@ -51,10 +51,10 @@ impl Transform {
         Self { matrix: [a, b, shift(a, b, c), d, e, shift(d, e, f)] }
     }
 
-    /// The map near this one whose coefficients are multiples of 1/1024 px over a picture of `width`×`height`: devices that
-    /// add in another order then warp alike, to the last bit.
+    /// The map near this one whose coefficients are multiples of 1/16384 px over a picture of `width`×`height`: devices that
+    /// add in another order then mostly warp alike, to the last bit.
     pub fn snapped(&self, width: f64, height: f64) -> Self {
-        const UNIT: f64 = 1.0 / 1024.0;
+        const UNIT: f64 = 1.0 / 16384.0;
         let snap = |value: f64, unit: f64| (value / unit).round() * unit;
         let [a, b, c, d, e, f] = self.matrix;
         let (across, down) = (UNIT / width, UNIT / height);

@@ -11,10 +11,17 @@ use crate::positions::{PER_LEVEL, SPAN, Sample};
 const MAX_VALUES: usize = 4_000_000;
 /// Cells a level at the most: more of them tell nothing new.
 const MAX_CELLS: usize = 80_000;
+/// Samples of all levels together, or more where that is too few for a level.
+const SAMPLES: usize = 4000;
 /// Confidence from which a cell counts.
 const TRUSTED: f32 = 0.3;
 /// As [`FILL_RULE`], for cells several times as large.
 const RULE: ConfidenceRule = ConfidenceRule { radius: 2, ..FILL_RULE };
+
+/// A number that looks random, for every cell its own (Fibonacci hashing, Knuth).
+const fn lot(cell: usize) -> u64 {
+    (cell as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
+}
 
 /// Gathered focus measures of all levels, near to far, on a coarse grid.
 pub struct Curves {
@@ -65,9 +72,11 @@ impl Curves {
             };
             Sample { first, values: std::array::from_fn(value) }
         };
-        let picked = cells.iter().enumerate().flat_map(|(level, cells)| {
-            let most = cells.len().min(PER_LEVEL);
-            (0..most).map(move |i| (level, cells[i * cells.len() / most]))
+        let share = (SAMPLES / count).max(PER_LEVEL);
+        let picked = cells.iter_mut().enumerate().flat_map(|(level, cells)| {
+            // By lot, and each cell has its lot: a cell more or less on another device changes no other pick.
+            cells.sort_by_key(|&cell| lot(cell));
+            cells.iter().take(share).map(move |&cell| (level, cell))
         });
         Ok(picked.map(|(level, cell)| sample(level, cell)).collect())
     }

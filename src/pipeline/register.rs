@@ -136,8 +136,8 @@ fn refine(
     size: Size,
 ) -> Result<(Transform, NormalEquations)> {
     const MAX_STEPS: usize = 12;
-    // So little that two devices, which add in other orders, end at one pose once it is snapped.
-    const SETTLED: f64 = 0.0002;
+    // On the base so little that two devices, which add in other orders, end at one pose, nearly.
+    let settled = if level == 0 { 2e-5 } else { 0.05 };
     let (width, height) = (f64::from(size.width), f64::from(size.height));
     let mut at = start;
     let mut sums = fit(&at, level)?;
@@ -147,7 +147,7 @@ fn refine(
         let centre = [(width - 1.0) / 2.0, (height - 1.0) / 2.0];
         let moved = Transform::similarity(solved[0] * unit, solved[1] * unit, [solved[2], solved[3]], centre);
         at = at.after(&moved);
-        if step == MAX_STEPS || moved.corner_distance(&Transform::IDENTITY, width, height) < SETTLED {
+        if step == MAX_STEPS || moved.corner_distance(&Transform::IDENTITY, width, height) < settled {
             break;
         }
         sums = fit(&at, level)?;
