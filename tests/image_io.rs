@@ -8,6 +8,9 @@ use nearfar::image_io::{self, Format, Header, Limits, Orientation};
 use tempfile::TempDir;
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
+mod pixels;
+mod written;
+
 /// Smooth waves of colour without clamping, so that lossy formats stay close.
 fn picture(size: Size) -> Plane<[u8; 3]> {
     let wave = |phase: u32| (120.0 + 50.0 * (phase as f32 / 19.0).sin()) as u8;

@@ -194,3 +194,14 @@ fn to_8_bits(pixels: &Pixels) -> Cow<'_, Plane<[u8; 3]>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixteen_bits_are_rounded_to_the_nearest_of_eight() {
+        let wide = Pixels::U16(Plane::new(Size::new(2, 1), vec![[0, 128, 129], [65535, 65407, 65406]]));
+        assert_eq!(to_8_bits(&wide).data, [[0, 0, 1], [255, 255, 254]]);
+    }
+}
