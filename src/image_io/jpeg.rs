@@ -137,9 +137,7 @@ pub(super) fn decode(
     spares: &Spares,
 ) -> Result<Frame, Reason> {
     with_decompressor(bytes, header, |decompressor, found| {
-        let (luma, color) = frame(decompressor, bytes, header, color_cell, found, spares)?;
-        let upright = header.orientation;
-        Ok(Frame { luma: Luma::U8(upright.apply(luma)), color: color.map(|color| upright.apply(color)) })
+        frame(decompressor, bytes, header, color_cell, found, spares)
     })
 }
 
@@ -176,7 +174,6 @@ fn with_decompressor<T>(
     })
 }
 
-/// Luma and colour as stored.
 fn frame(
     decompressor: &mut Decompressor,
     bytes: &[u8],
@@ -184,10 +181,10 @@ fn frame(
     color_cell: Option<u32>,
     found: &DecompressHeader,
     spares: &Spares,
-) -> Result<(Plane<u8>, Option<Plane<[u8; 3]>>), Reason> {
+) -> Result<Frame, Reason> {
     let stored = header.stored;
     let grid = color_cell.map(|cell| (cell, Grid::new(stored, header.orientation, cell)));
-    Ok(match grid {
+    let (luma, color) = match grid {
         None => (luma(decompressor, bytes, stored)?, None),
         Some((_, grid)) if found.colorspace == Colorspace::Gray => {
             let luma = luma(decompressor, bytes, stored)?;
@@ -205,7 +202,9 @@ fn frame(
             let (luma, color) = planes(decompressor, bytes, found, stored, &grid, spares)?;
             (luma, Some(color))
         }
-    })
+    };
+    let upright = header.orientation;
+    Ok(Frame { luma: Luma::U8(upright.apply(luma)), color: color.map(|color| upright.apply(color)) })
 }
 
 fn has_planes(found: &DecompressHeader) -> bool {

@@ -40,9 +40,11 @@ fn jpeg_pixels_are_those_of_libjpeg_turned_upright() {
 #[test]
 fn png_pixels_of_every_kind() {
     use png::{BitDepth, ColorType};
+    /// Kind, bits, stored bytes, the two pixels they stand for.
+    type Case<'a, T> = (ColorType, BitDepth, &'a [u8], [[T; 3]; 2]);
     let folder = Folder::new();
     let size = Size::new(2, 1);
-    let eight: [(ColorType, BitDepth, &[u8], [[u8; 3]; 2]); 9] = [
+    let eight: [Case<u8>; 9] = [
         (ColorType::Grayscale, BitDepth::One, &[0b0100_0000], [[0; 3], [255; 3]]),
         (ColorType::Grayscale, BitDepth::Two, &[0b0110_0000], [[85; 3], [170; 3]]),
         (ColorType::Grayscale, BitDepth::Four, &[0x2f], [[34; 3], [255; 3]]),
@@ -61,14 +63,14 @@ fn png_pixels_of_every_kind() {
     }
     let grey = [[0x0102; 3], [0xfffe; 3]];
     let rgb = [[0x0102, 0x0304, 0x0506], [0xfffe, 0, 7]];
-    let sixteen: [(ColorType, &[u8], [[u16; 3]; 2]); 4] = [
-        (ColorType::Grayscale, &[1, 2, 255, 254], grey),
-        (ColorType::GrayscaleAlpha, &[1, 2, 0, 0, 255, 254, 1, 1], grey),
-        (ColorType::Rgb, &[1, 2, 3, 4, 5, 6, 255, 254, 0, 0, 0, 7], rgb),
-        (ColorType::Rgba, &[1, 2, 3, 4, 5, 6, 0, 0, 255, 254, 0, 0, 0, 7, 1, 1], rgb),
+    let sixteen: [Case<u16>; 4] = [
+        (ColorType::Grayscale, BitDepth::Sixteen, &[1, 2, 255, 254], grey),
+        (ColorType::GrayscaleAlpha, BitDepth::Sixteen, &[1, 2, 0, 0, 255, 254, 1, 1], grey),
+        (ColorType::Rgb, BitDepth::Sixteen, &[1, 2, 3, 4, 5, 6, 255, 254, 0, 0, 0, 7], rgb),
+        (ColorType::Rgba, BitDepth::Sixteen, &[1, 2, 3, 4, 5, 6, 0, 0, 255, 254, 0, 0, 0, 7, 1, 1], rgb),
     ];
-    for (color, bytes, expected) in sixteen {
-        let path = folder.file("a.png", &png(size, color, BitDepth::Sixteen, bytes, &[]));
+    for (color, depth, bytes, expected) in sixteen {
+        let path = folder.file("a.png", &png(size, color, depth, bytes, &[]));
         assert_eq!(pixels(&path).unwrap(), Pixels::U16(Plane::new(size, expected.to_vec())), "{color:?} 16");
     }
 }

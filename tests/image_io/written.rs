@@ -357,3 +357,30 @@ fn good_jpegs_keep_the_resolution_of_colour() {
         assert!(worst(&color, &averaged(&picture(Size::new(64, 64)), 8)) <= 3.0);
     }
 }
+
+#[test]
+fn metadata_of_damaged_files_does_no_harm() {
+    let folder = Folder::new();
+    let size = Size::new(4, 3);
+    for input in ["8.jpg", "8.png", "16.tif"] {
+        let path = photo(&folder, input, &profile(150));
+        let (header, whole) = (probe(&path).unwrap(), std::fs::read(&path).unwrap());
+        let start = whole.len().min(2500);
+        let mut damaged: Vec<Vec<u8>> = (0..start).map(|length| whole[..length].to_vec()).collect();
+        // Directories of a TIFF made by our fixture come first, as do JPEG's and PNG's segments.
+        for index in (0..start).step_by(2) {
+            for value in [0, 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[index] = value;
+                damaged.push(bytes);
+            }
+        }
+        for bytes in damaged {
+            let path = folder.file("damaged", &bytes);
+            let Ok(metadata) = image_io::metadata(&path, &header) else { continue };
+            let copy = folder.path("copy.png");
+            write(&copy, &Pixels::U8(picture(size)), &metadata);
+            check_software(&read_exif(&copy));
+        }
+    }
+}
