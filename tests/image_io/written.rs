@@ -375,9 +375,13 @@ fn metadata_of_damaged_files_does_no_harm() {
                 damaged.push(bytes);
             }
         }
-        for bytes in damaged {
+        for (number, bytes) in damaged.into_iter().enumerate() {
             let path = folder.file("damaged", &bytes);
             let Ok(metadata) = image_io::metadata(&path, &header) else { continue };
+            // Every file written is synced, which takes its time.
+            if number % 37 != 0 {
+                continue;
+            }
             let copy = folder.path("copy.png");
             write(&copy, &Pixels::U8(picture(size)), &metadata);
             check_software(&read_exif(&copy));
