@@ -91,6 +91,25 @@ impl Luma {
     }
 }
 
+/// Colour at the depth the file has: upright RGB, encoded (gamma, colour space) as the file is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pixels {
+    /// From files of up to 8 bits, 0…255.
+    U8(Plane<[u8; 3]>),
+    /// From 16-bit files, 0…65535.
+    U16(Plane<[u16; 3]>),
+}
+
+impl Pixels {
+    /// Dimensions.
+    pub fn size(&self) -> Size {
+        match self {
+            Self::U8(plane) => plane.size,
+            Self::U16(plane) => plane.size,
+        }
+    }
+}
+
 /// One decoded photo, upright (EXIF orientation applied).
 #[derive(Clone, Debug)]
 pub struct Frame {

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use ::png::{BitDepth, ColorType, Compression, Encoder, Filter};
+use ::png::{BitDepth, ColorType, Compression, Encoder, Filter, Info};
 use ::tiff::encoder::{TiffEncoder, colortype::Gray32Float};
 use ::tiff::tags::Tag;
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
 use crate::error::{Error, Result};
-use crate::frame::Plane;
+use crate::frame::{Plane, Size};
 
 /// JPEG quality from which colour is kept at full resolution.
 const FULL_CHROMA_QUALITY: u8 = 90;
@@ -51,34 +51,35 @@ fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<(
 
 /// Writes an 8-bit RGB PNG.
 pub fn write_png_rgb8(path: &Path, plane: &Plane<[u8; 3]>) -> Result<()> {
-    write_png(path, plane, ColorType::Rgb, BitDepth::Eight, plane.data.as_flattened())
+    write_png(path, png_info(plane.size, ColorType::Rgb, BitDepth::Eight), plane.data.as_flattened())
 }
 
 /// Writes a 16-bit RGB PNG.
 pub fn write_png_rgb16(path: &Path, plane: &Plane<[u16; 3]>) -> Result<()> {
-    write_png(path, plane, ColorType::Rgb, BitDepth::Sixteen, &big_endian(plane.data.as_flattened()))
+    let info = png_info(plane.size, ColorType::Rgb, BitDepth::Sixteen);
+    write_png(path, info, &big_endian(plane.data.as_flattened()))
 }
 
 /// Writes a 16-bit grey PNG.
 pub fn write_png_gray16(path: &Path, plane: &Plane<u16>) -> Result<()> {
-    write_png(path, plane, ColorType::Grayscale, BitDepth::Sixteen, &big_endian(&plane.data))
+    write_png(path, png_info(plane.size, ColorType::Grayscale, BitDepth::Sixteen), &big_endian(&plane.data))
 }
 
-fn big_endian(samples: &[u16]) -> Vec<u8> {
+pub(super) fn png_info<'a>(size: Size, color: ColorType, depth: BitDepth) -> Info<'a> {
+    let mut info = Info::with_size(size.width, size.height);
+    info.color_type = color;
+    info.bit_depth = depth;
+    info
+}
+
+pub(super) fn big_endian(samples: &[u16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_be_bytes()).collect()
 }
 
-fn write_png<T>(
-    path: &Path,
-    plane: &Plane<T>,
-    color: ColorType,
-    depth: BitDepth,
-    bytes: &[u8],
-) -> Result<()> {
+/// Writes a PNG of `info` with its profile and EXIF, if it has any, and the pixels in `bytes`.
+pub(super) fn write_png(path: &Path, info: Info<'_>, bytes: &[u8]) -> Result<()> {
     write_atomically(path, |file| {
-        let mut encoder = Encoder::new(file, plane.size.width, plane.size.height);
-        encoder.set_color(color);
-        encoder.set_depth(depth);
+        let mut encoder = Encoder::with_info(file, info)?;
         encoder.set_compression(Compression::Fast);
         // One fixed filter: trying them all costs more time than it saves bytes.
         encoder.set_filter(Filter::Paeth);
@@ -91,10 +92,28 @@ fn write_png<T>(
 
 /// Writes a JPEG of `quality` 1…100; from 90 on colour keeps its full resolution, below it is halved both ways.
 pub fn write_jpeg(path: &Path, plane: &Plane<[u8; 3]>, quality: u8) -> Result<()> {
+    write_jpeg_with(path, plane, quality, &[])
+}
+
+/// [`write_jpeg`] with `segments` behind the JFIF header, where readers look for them.
+pub(super) fn write_jpeg_with(
+    path: &Path,
+    plane: &Plane<[u8; 3]>,
+    quality: u8,
+    segments: &[u8],
+) -> Result<()> {
     let bytes = compress(plane, quality).map_err(|error| {
         Error::picture(path, format!("cannot be made a JPEG ({error}); write a PNG or TIFF"))
     })?;
-    write_atomically(path, |file| file.write_all(&bytes))
+    let start = match *bytes {
+        [0xff, 0xd8, 0xff, 0xe0, high, low, ..] => 4 + usize::from(u16::from_be_bytes([high, low])),
+        _ => 2,
+    };
+    write_atomically(path, |file| {
+        file.write_all(&bytes[..start])?;
+        file.write_all(segments)?;
+        file.write_all(&bytes[start..])
+    })
 }
 
 fn compress(plane: &Plane<[u8; 3]>, quality: u8) -> turbojpeg::Result<turbojpeg::OwnedBuf> {

@@ -6,14 +6,19 @@ use std::io::{BufRead, Seek};
 use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, Subsamp, YuvImage};
 
 use super::cells::{Averager, Component, Grid, average_ycc};
+use super::metadata::orientation;
 use super::probe::Reason;
-use super::{Format, Header, Limits, Spares, metadata};
-use crate::frame::{Frame, Luma, Plane, Size};
+use super::{Format, Header, Limits, Metadata, Spares};
+use crate::frame::{Frame, Luma, Pixels, Plane, Size};
 
 /// Segments before the picture data; a profile takes up to 255.
 const MAX_SEGMENTS: usize = 4096;
 /// Scans of a progressive file: encoders write about ten, hostile files thousands (a decompression bomb).
 const MAX_SCANS: u32 = 500;
+/// Start of an APP2 segment with a piece of a profile (ICC.1:2022, annex B.4).
+pub(super) const ICC_SIGNATURE: &[u8] = b"ICC_PROFILE\0";
+/// Pieces are numbered in one byte, from 1.
+pub(super) const MAX_ICC_PIECES: usize = 255;
 const TRUNCATED: &str = "ends inside its JPEG header; copy the file again";
 
 /// What the segments before the first scan say.
@@ -22,13 +27,23 @@ struct Scan {
     components: u8,
     /// The TIFF structure of the EXIF block.
     exif: Option<Vec<u8>>,
+    /// Pieces of the ICC profile with their numbers.
+    icc: Vec<(u8, Vec<u8>)>,
+}
+
+/// Reads the metadata of a JPEG file.
+pub(super) fn metadata(mut file: impl BufRead + Seek) -> Result<Metadata, Reason> {
+    let mut scan = scan(&mut file)?;
+    scan.icc.sort_by_key(|&(number, _)| number);
+    let icc: Vec<u8> = scan.icc.into_iter().flat_map(|(_, piece)| piece).collect();
+    Ok(Metadata { exif: scan.exif, icc: (!icc.is_empty()).then_some(icc) })
 }
 
 /// Reads the header of a JPEG file.
 pub(super) fn header(mut file: impl BufRead + Seek, limits: &Limits) -> Result<Header, Reason> {
     let scan = scan(&mut file)?;
     limits.check(scan.size)?;
-    let orientation = scan.exif.as_deref().map_or_else(Default::default, metadata::orientation);
+    let orientation = scan.exif.as_deref().map_or_else(Default::default, orientation);
     Ok(Header {
         format: Format::Jpeg,
         stored: scan.size,
@@ -44,7 +59,7 @@ pub(super) fn header(mut file: impl BufRead + Seek, limits: &Limits) -> Result<H
 /// Walks the segments up to the frame header (ITU-T T.81, annex B).
 fn scan(file: &mut (impl BufRead + Seek)) -> Result<Scan, Reason> {
     let truncated = |_| Reason::from(TRUNCATED);
-    let mut exif = None;
+    let (mut exif, mut icc) = (None, Vec::new());
     for _ in 0..MAX_SEGMENTS {
         let mut marker = [0; 2];
         file.read_exact(&mut marker).map_err(truncated)?;
@@ -67,20 +82,26 @@ fn scan(file: &mut (impl BufRead + Seek)) -> Result<Scan, Reason> {
             .ok_or("has a damaged JPEG header; copy the file again")?;
         match marker[1] {
             0xc0..=0xcf if !matches!(marker[1], 0xc4 | 0xc8 | 0xcc) => {
-                return frame_header(file, marker[1]).map(|scan| Scan { exif, ..scan });
+                return frame_header(file, marker[1]).map(|scan| Scan { exif, icc, ..scan });
             }
-            0xe1 if exif.is_none() => exif = exif_block(file, length)?,
+            0xe1 if exif.is_none() => exif = block(file, length, b"Exif\0\0")?,
+            0xe2 if icc.len() < MAX_ICC_PIECES => {
+                // The number of the piece and their count lead.
+                if let Some([number, _, piece @ ..]) = block(file, length, ICC_SIGNATURE)?.as_deref() {
+                    icc.push((*number, piece.to_vec()));
+                }
+            }
             _ => file.seek_relative(i64::from(length)).map_err(truncated)?,
         }
     }
     Err(format!("has more than {MAX_SEGMENTS} JPEG header segments; save the picture again"))
 }
 
-/// The TIFF structure of an APP1 segment, if it is EXIF (it may be XMP).
-fn exif_block(file: &mut impl BufRead, length: u16) -> Result<Option<Vec<u8>>, Reason> {
+/// What follows `signature` in a segment, if that is what it starts with (APP1 may be EXIF or XMP).
+fn block(file: &mut impl BufRead, length: u16, signature: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
     let mut block = vec![0; usize::from(length)];
     file.read_exact(&mut block).map_err(|_| TRUNCATED)?;
-    Ok(block.strip_prefix(b"Exif\0\0").map(<[u8]>::to_vec))
+    Ok(block.strip_prefix(signature).map(<[u8]>::to_vec))
 }
 
 fn frame_header(file: &mut impl BufRead, marker: u8) -> Result<Scan, Reason> {
@@ -100,7 +121,7 @@ fn frame_header(file: &mut impl BufRead, marker: u8) -> Result<Scan, Reason> {
         return Err(format!("is a JPEG of {components} channels; save it as RGB or grey"));
     }
     let size = Size::new(u32::from(u16::from_be_bytes([w1, w0])), u32::from(u16::from_be_bytes([h1, h0])));
-    Ok(Scan { size, components, exif: None })
+    Ok(Scan { size, components, exif: None, icc: Vec::new() })
 }
 
 thread_local! {
@@ -115,31 +136,53 @@ pub(super) fn decode(
     color_cell: Option<u32>,
     spares: &Spares,
 ) -> Result<Frame, Reason> {
+    with_decompressor(bytes, header, |decompressor, found| {
+        frame(decompressor, bytes, header, color_cell, found, spares)
+    })
+}
+
+/// Decodes a JPEG file held in memory in full colour.
+pub(super) fn decode_pixels(bytes: &[u8], header: &Header, spares: &Spares) -> Result<Pixels, Reason> {
+    with_decompressor(bytes, header, |decompressor, _| {
+        let stored = header.stored;
+        let rgb = rgb(decompressor, bytes, Plane::new(stored, spares.take_rgb(stored.area())))?;
+        Ok(Pixels::U8(header.orientation.apply(rgb)))
+    })
+}
+
+/// Calls `decode` once the header of the file has been read and is what it was.
+fn with_decompressor<T>(
+    bytes: &[u8],
+    header: &Header,
+    decode: impl FnOnce(&mut Decompressor, &DecompressHeader) -> Result<T, Reason>,
+) -> Result<T, Reason> {
     DECOMPRESSOR.with_borrow_mut(|slot| {
         let mut decompressor = match slot.take() {
             Some(decompressor) => decompressor,
             None => Decompressor::new().map_err(reason)?,
         };
-        let frame = decode_with(&mut decompressor, bytes, header, color_cell, spares)?;
+        decompressor.set_scan_limit(MAX_SCANS).map_err(reason)?;
+        let found = decompressor.read_header(bytes).map_err(reason)?;
+        let stored = header.stored;
+        if (found.width, found.height) != (stored.width as usize, stored.height as usize) {
+            return Err(format!("changed while it was read: {}×{} pixels now", found.width, found.height));
+        }
+        let decoded = decode(&mut decompressor, &found)?;
         // Not put back after an error: a fresh one has no state to be wrong.
         *slot = Some(decompressor);
-        Ok(frame)
+        Ok(decoded)
     })
 }
 
-fn decode_with(
+fn frame(
     decompressor: &mut Decompressor,
     bytes: &[u8],
     header: &Header,
     color_cell: Option<u32>,
+    found: &DecompressHeader,
     spares: &Spares,
 ) -> Result<Frame, Reason> {
-    decompressor.set_scan_limit(MAX_SCANS).map_err(reason)?;
-    let found = decompressor.read_header(bytes).map_err(reason)?;
     let stored = header.stored;
-    if (found.width, found.height) != (stored.width as usize, stored.height as usize) {
-        return Err(format!("changed while it was read: {}×{} pixels now", found.width, found.height));
-    }
     let grid = color_cell.map(|cell| (cell, Grid::new(stored, header.orientation, cell)));
     let (luma, color) = match grid {
         None => (luma(decompressor, bytes, stored)?, None),
@@ -149,14 +192,14 @@ fn decode_with(
             (luma, Some(color))
         }
         // Single pixels deserve libjpeg's interpolated chroma, and odd kinds of JPEG have no YCbCr planes to give.
-        Some((cell, grid)) if cell == 1 || !has_planes(&found) => {
+        Some((cell, grid)) if cell == 1 || !has_planes(found) => {
             let luma = luma(decompressor, bytes, stored)?;
-            let color = rgb(decompressor, bytes, stored)?;
+            let color = rgb(decompressor, bytes, Plane::filled(stored, [0; 3]))?;
             let color = if cell == 1 { color } else { average_rows(grid, color.data.as_flattened(), 3) };
             (luma, Some(color))
         }
         Some((_, grid)) => {
-            let (luma, color) = planes(decompressor, bytes, &found, stored, &grid, spares)?;
+            let (luma, color) = planes(decompressor, bytes, found, stored, &grid, spares)?;
             (luma, Some(color))
         }
     };
@@ -175,8 +218,13 @@ fn luma(decompressor: &mut Decompressor, bytes: &[u8], stored: Size) -> Result<P
     Ok(plane)
 }
 
-fn rgb(decompressor: &mut Decompressor, bytes: &[u8], stored: Size) -> Result<Plane<[u8; 3]>, Reason> {
-    let mut plane = Plane::filled(stored, [0; 3]);
+/// Full colour into `plane`, which has the stored size.
+fn rgb(
+    decompressor: &mut Decompressor,
+    bytes: &[u8],
+    mut plane: Plane<[u8; 3]>,
+) -> Result<Plane<[u8; 3]>, Reason> {
+    let stored = plane.size;
     let pixels = plane.data.as_flattened_mut();
     decompressor.decompress(bytes, image(pixels, stored, PixelFormat::RGB)).map_err(reason)?;
     Ok(plane)

@@ -1,9 +1,9 @@
-//! Pictures that decode row by row (PNG, TIFF): luma and colour cells in one pass, without a full RGB copy.
+//! Pictures that decode row by row (PNG, TIFF): luma and colour cells in one pass without a full RGB copy, or colour.
 
 use super::cells::{Averager, Grid};
 use super::probe::Reason;
-use super::{Header, Orientation};
-use crate::frame::{Frame, Luma, Plane, Size};
+use super::{Header, Orientation, Spares};
+use crate::frame::{Frame, Luma, Pixels, Plane, Size};
 
 /// Collects stored rows into a frame.
 pub(super) struct Rows {
@@ -37,9 +37,7 @@ impl Rows {
         match &mut self.luma {
             Samples::U8(luma) => push(luma, &mut self.cells, row, channels, |value| value as u8),
             Samples::U16(luma) => {
-                let row: Vec<u16> =
-                    row.as_chunks().0.iter().map(|&bytes| u16::from_ne_bytes(bytes)).collect();
-                push(luma, &mut self.cells, &row, channels, |value| value as u16);
+                push(luma, &mut self.cells, &samples16(row), channels, |value| value as u16);
             }
         }
     }
@@ -51,14 +49,80 @@ impl Rows {
             Samples::U8(luma) => luma.len(),
             Samples::U16(luma) => luma.len(),
         };
-        if length != stored.area() {
-            return Err(format!("holds {length} of its {} pixels; copy the file again", stored.area()));
-        }
+        check_complete(length, stored)?;
         let luma = match self.luma {
             Samples::U8(luma) => Luma::U8(orientation.apply(Plane::new(stored, luma))),
             Samples::U16(luma) => Luma::U16(orientation.apply(Plane::new(stored, luma))),
         };
         Ok(Frame { luma, color: self.cells.map(|cells| orientation.apply(cells.finish())) })
+    }
+}
+
+/// Collects stored rows into full colour.
+pub(super) struct Colors {
+    stored: Size,
+    orientation: Orientation,
+    pixels: Rgb,
+}
+
+enum Rgb {
+    U8(Vec<[u8; 3]>),
+    U16(Vec<[u16; 3]>),
+}
+
+impl Colors {
+    /// For the picture of `header`.
+    pub(super) fn new(header: &Header, spares: &Spares) -> Self {
+        let area = header.stored.area();
+        let pixels = match header.bits {
+            16 => Rgb::U16(spares.room_for_wide(area)),
+            _ => Rgb::U8(spares.room_for_rgb(area)),
+        };
+        Self { stored: header.stored, orientation: header.orientation, pixels }
+    }
+
+    /// Adds a row as [`Rows::push`] does.
+    pub(super) fn push(&mut self, row: &[u8], channels: usize) {
+        match &mut self.pixels {
+            Rgb::U8(pixels) => push_rgb(pixels, row, channels),
+            Rgb::U16(pixels) => push_rgb(pixels, &samples16(row), channels),
+        }
+    }
+
+    /// The upright picture, if all rows came.
+    pub(super) fn finish(self) -> Result<Pixels, Reason> {
+        let (stored, orientation) = (self.stored, self.orientation);
+        Ok(match self.pixels {
+            Rgb::U8(pixels) => {
+                check_complete(pixels.len(), stored)?;
+                Pixels::U8(orientation.apply(Plane::new(stored, pixels)))
+            }
+            Rgb::U16(pixels) => {
+                check_complete(pixels.len(), stored)?;
+                Pixels::U16(orientation.apply(Plane::new(stored, pixels)))
+            }
+        })
+    }
+}
+
+fn check_complete(length: usize, stored: Size) -> Result<(), Reason> {
+    if length == stored.area() {
+        return Ok(());
+    }
+    Err(format!("holds {length} of its {} pixels; copy the file again", stored.area()))
+}
+
+fn samples16(row: &[u8]) -> Vec<u16> {
+    row.as_chunks().0.iter().map(|&bytes| u16::from_ne_bytes(bytes)).collect()
+}
+
+fn push_rgb<T: Copy>(pixels: &mut Vec<[T; 3]>, row: &[T], channels: usize) {
+    match channels {
+        1 => pixels.extend(row.iter().map(|&grey| [grey; 3])),
+        2 => pixels.extend(row.as_chunks::<2>().0.iter().map(|&[grey, _]| [grey; 3])),
+        3 => pixels.extend_from_slice(row.as_chunks().0),
+        4 => pixels.extend(row.as_chunks::<4>().0.iter().map(|&[r, g, b, _]| [r, g, b])),
+        _ => pixels.extend(row.chunks_exact(channels).map(|pixel| [pixel[0], pixel[1], pixel[2]])),
     }
 }
 

@@ -7,9 +7,8 @@ use ::tiff::tags::{CompressionMethod, SampleFormat, Tag};
 use ::tiff::{ColorType, TiffError, TiffUnsupportedError, decoder::TiffCodingUnit};
 
 use super::probe::Reason;
-use super::rows::Rows;
 use super::{Format, Header, Limits, Orientation};
-use crate::frame::{Frame, Size};
+use crate::frame::Size;
 
 /// More channels than this (RGB, alpha and some masks) are no photo.
 const MAX_CHANNELS: usize = 8;
@@ -92,12 +91,12 @@ fn check_compression(method: CompressionMethod) -> Result<(), Reason> {
     }
 }
 
-/// Decodes the first picture of a TIFF file.
-pub(super) fn decode(
+/// Passes the rows of the first picture of a TIFF file to `sink`, native-endian.
+pub(super) fn read_rows(
     mut file: impl BufRead + Seek,
     header: &Header,
-    color_cell: Option<u32>,
-) -> Result<Frame, Reason> {
+    sink: &mut dyn FnMut(&[u8], usize),
+) -> Result<(), Reason> {
     let file_length = file.seek(SeekFrom::End(0)).and_then(|end| file.rewind().map(|()| end));
     let file_length = file_length.map_err(|error| reason(error.into()))?;
     let mut decoder = Decoder::new(file).map_err(reason)?;
@@ -112,10 +111,7 @@ pub(super) fn decode(
     let mut limits = DecoderLimits::default();
     // Compressed chunks lie inside the file; the buffers they unpack to are ours.
     limits.intermediate_buffer_size = usize::try_from(file_length).unwrap_or(usize::MAX);
-    let mut decoder = decoder.with_limits(limits);
-    let mut rows = Rows::new(header, color_cell);
-    read_bands(&mut decoder, &layout, &mut rows)?;
-    rows.finish()
+    read_bands(&mut decoder.with_limits(limits), &layout, sink)
 }
 
 /// Refuses a file whose strips or tiles lie beyond its end or cannot unpack to the picture, before decoding any.
@@ -163,7 +159,7 @@ const fn expansion(method: CompressionMethod) -> u64 {
 fn read_bands<R: BufRead + Seek>(
     decoder: &mut Decoder<R>,
     layout: &Layout,
-    rows: &mut Rows,
+    sink: &mut dyn FnMut(&[u8], usize),
 ) -> Result<(), Reason> {
     let (width, height) = (layout.stored.width, layout.stored.height);
     let (chunk_width, chunk_height) = decoder.chunk_dimensions();
@@ -194,7 +190,7 @@ fn read_bands<R: BufRead + Seek>(
                 place(&chunk, &mut band[left..], columns, line, planes, pixel);
             }
         }
-        band.chunks_exact(line).for_each(|row| rows.push(row, layout.channels));
+        band.chunks_exact(line).for_each(|row| sink(row, layout.channels));
     }
     Ok(())
 }
@@ -217,7 +213,7 @@ fn place(chunk: &[u8], band: &mut [u8], columns: usize, line: usize, planes: usi
     }
 }
 
-fn reason(error: TiffError) -> Reason {
+pub(super) fn reason(error: TiffError) -> Reason {
     match error {
         TiffError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             "is a truncated TIFF; copy the file again or leave it out".into()
