@@ -38,6 +38,8 @@ pub struct Sample {
     pub first: usize,
     /// Natural logarithms of the measure there and in the levels after it, of which as many count as there are levels.
     pub values: [f64; SPAN],
+    /// How much it counts, above 0 to 1.
+    pub weight: f64,
 }
 
 /// Positions of `levels` levels (at least two) along the focus axis, linear in inverse object distance, rising from 0 to
@@ -79,6 +81,7 @@ pub fn step_ratios(positions: &[f64]) -> Vec<f32> {
 struct Bell {
     first: usize,
     values: Vec<f64>,
+    weight: f64,
     height: f64,
     depth: f64,
     /// Logarithm of the width.
@@ -100,7 +103,8 @@ impl Bell {
         let values = sample.values[..span].to_vec();
         let peak = (0..span).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0);
         let (height, depth) = (values[peak], (sample.first + peak) as f64);
-        Self { first: sample.first, values, height, depth, breadth: WIDTH.ln(), own: None }
+        let (first, weight) = (sample.first, sample.weight);
+        Self { first, values, weight, height, depth, breadth: WIDTH.ln(), own: None }
     }
 
     /// Adds what this bell says about the levels `at` and the `flank`, its own unknowns eliminated.
@@ -115,7 +119,7 @@ impl Bell {
             let u = (at[self.first + k] - self.depth) / width;
             let log = (u * u).ln_1p();
             let misfit = value - (self.height - flank * log);
-            let weight = 1.0 / (1.0 + (misfit / MISFIT).powi(2));
+            let weight = self.weight / (1.0 + (misfit / MISFIT).powi(2));
             let slope = -2.0 * flank * u / (1.0 + u * u);
             let own = Vector3::new(1.0, -slope / width, -slope * u);
             hessian += weight * own * own.transpose();
@@ -216,7 +220,7 @@ mod tests {
             for (k, value) in values[..span].iter_mut().enumerate() {
                 *value = curve(truth[first + k]);
             }
-            Sample { first, values }
+            Sample { first, values, weight: 1.0 }
         };
         depths.iter().enumerate().map(sample).collect()
     }
@@ -272,7 +276,7 @@ mod tests {
     fn without_evidence_steps_are_even() {
         assert_eq!(positions(&[], 6), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
         assert_eq!(positions(&samples(&[0.0, 0.4, 2.0], &[0.1, 1.0]), 3), [0.0, 1.0, 2.0]);
-        let flat = vec![Sample { first: 0, values: [0.0; SPAN] }; 50];
+        let flat = vec![Sample { first: 0, values: [0.0; SPAN], weight: 1.0 }; 50];
         for (i, at) in positions(&flat, 7).into_iter().enumerate() {
             assert!((at - i as f64).abs() < 0.2, "{at} is not {i}");
         }

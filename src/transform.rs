@@ -51,10 +51,10 @@ impl Transform {
         Self { matrix: [a, b, shift(a, b, c), d, e, shift(d, e, f)] }
     }
 
-    /// The map near this one whose coefficients are multiples of 1/16384 px over a picture of `width`×`height`: devices that
+    /// The map near this one whose coefficients are multiples of 1/256 px over a picture of `width`×`height`: devices that
     /// add in another order then mostly warp alike, to the last bit.
     pub fn snapped(&self, width: f64, height: f64) -> Self {
-        const UNIT: f64 = 1.0 / 16384.0;
+        const UNIT: f64 = 1.0 / 256.0;
         let snap = |value: f64, unit: f64| (value / unit).round() * unit;
         let [a, b, c, d, e, f] = self.matrix;
         let (across, down) = (UNIT / width, UNIT / height);
@@ -139,7 +139,7 @@ mod tests {
         other.matrix.iter_mut().for_each(|value| *value *= 1.0 + 1e-12);
         let [snapped, same] = [transform, other].map(|transform| transform.snapped(160.0, 100.0));
         assert_eq!(snapped, same);
-        assert!(snapped.corner_distance(&transform, 160.0, 100.0) < 3.0 / 1024.0);
+        assert!(snapped.corner_distance(&transform, 160.0, 100.0) < 3.0 / 256.0);
     }
 
     #[test]

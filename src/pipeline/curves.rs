@@ -13,8 +13,9 @@ const MAX_VALUES: usize = 4_000_000;
 const MAX_CELLS: usize = 80_000;
 /// Samples of all levels together, or more where that is too few for a level.
 const SAMPLES: usize = 4000;
-/// Confidence from which a cell counts.
-const TRUSTED: f32 = 0.3;
+/// Confidence from which a cell counts, and from which it counts fully: where one came in as a whole, the devices would
+/// differ in which.
+const TRUSTED: [f32; 2] = [0.2, 0.5];
 /// As [`FILL_RULE`], for cells several times as large.
 const RULE: ConfidenceRule = ConfidenceRule { radius: 2, ..FILL_RULE };
 
@@ -60,7 +61,7 @@ impl Curves {
         let trust = backend.confidence(&depth, &depth, &height, &RULE);
         let mut cells = vec![Vec::new(); count];
         for (cell, (trust, place)) in trust.data.iter().zip(&peak.place.data).enumerate() {
-            if *trust > TRUSTED {
+            if *trust > TRUSTED[0] {
                 cells[place[0] as usize].push(cell);
             }
         }
@@ -70,7 +71,8 @@ impl Curves {
             let value = |k: usize| {
                 levels.get(first + k).map_or(0.0, |plane| f64::from(plane.data[cell].max(TINY)).ln())
             };
-            Sample { first, values: std::array::from_fn(value) }
+            let weight = (trust.data[cell] - TRUSTED[0]) / (TRUSTED[1] - TRUSTED[0]);
+            Sample { first, values: std::array::from_fn(value), weight: f64::from(weight.min(1.0)) }
         };
         let share = (SAMPLES / count).max(PER_LEVEL);
         let picked = cells.iter_mut().enumerate().flat_map(|(level, cells)| {
