@@ -9,9 +9,6 @@ use crate::gpu::{self, Gpu, Recorder};
 use crate::params::{ALIGN_SUMS, ConfidenceRule, Edge, window_radius};
 use crate::transform::{NormalEquations, Transform};
 
-/// The best triples of a running argmax, and their places.
-pub type Triples = (Plane<[f32; 4]>, Plane<[f32; 4]>);
-
 /// The stages over planes that live where the backend computes.
 ///
 /// Planes are in the pipeline's order of magnitude: luma 0…1, focus measures in squared units of luma, ≥ 0, and
@@ -92,9 +89,6 @@ pub trait Backend {
 
     /// Depth in levels, and the peak's height over the mean; `ratios` has one focus step ratio per level.
     fn offset(&self, peak: &Self::Peak, ratios: &[f32]) -> (Self::Gray, Self::Gray);
-
-    /// Hands out the best triples and their places, laid out as [`cpu::peak::Peak`] says.
-    fn peak_download(&self, peak: &Self::Peak) -> Result<Triples>;
 
     /// Confidence 0…1 of the measured depth `raw` by `rule`.
     fn confidence(
@@ -229,10 +223,6 @@ impl Backend for CpuBackend {
     fn offset(&self, peak: &Self::Peak, ratios: &[f32]) -> (Self::Gray, Self::Gray) {
         let (depth, height) = cpu::offset::offset(peak, ratios);
         (depth.into(), height.into())
-    }
-
-    fn peak_download(&self, peak: &Self::Peak) -> Result<Triples> {
-        Ok((peak.triple.clone(), peak.place.clone()))
     }
 
     fn confidence(
@@ -442,10 +432,6 @@ impl Backend for GpuBackend<'_> {
 
     fn offset(&self, peak: &Self::Peak, ratios: &[f32]) -> (Self::Gray, Self::Gray) {
         self.recorder.record(|encoder| self.offset.encode(self.gpu, encoder, peak, ratios))
-    }
-
-    fn peak_download(&self, peak: &Self::Peak) -> Result<Triples> {
-        Ok((self.recorder.download(&peak.triple)?, self.recorder.download(&peak.place)?))
     }
 
     fn confidence(

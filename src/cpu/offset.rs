@@ -21,7 +21,7 @@ pub fn offset(peak: &Peak, ratios: &[f32]) -> (Plane<f32>, Plane<f32>) {
         .data
         .par_iter()
         .zip(&peak.place.data)
-        .map(|(&triple, &[level, sum, ..])| {
+        .map(|(&triple, &[level, sum])| {
             let height = triple[3] * levels / sum.max(TINY);
             (level + between(triple, level, ratios[level as usize], levels), height)
         })

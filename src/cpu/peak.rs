@@ -13,17 +13,14 @@ use crate::frame::{Plane, Size};
 pub struct Peak {
     /// Values before, at and after the middle of the best triple, and the value by which it won.
     pub triple: Plane<[f32; 4]>,
-    /// Index of its middle level, sum of all values so far, and two unused.
-    pub place: Plane<[f32; 4]>,
+    /// Index of its middle level, sum of all values so far.
+    pub place: Plane<[f32; 2]>,
 }
 
 impl Peak {
     /// Before any level.
     pub fn start(size: Size) -> Self {
-        Self {
-            triple: Plane::filled(size, [0.0, 0.0, 0.0, -1.0]),
-            place: Plane::filled(size, [1.0, 0.0, 0.0, 0.0]),
-        }
+        Self { triple: Plane::filled(size, [0.0, 0.0, 0.0, -1.0]), place: Plane::filled(size, [1.0, 0.0]) }
     }
 
     /// Adds `value` to the sums only: the first two levels complete no triple.
