@@ -55,7 +55,7 @@ fn between([a, m, c, _]: [f32; 4], level: f32, ratio: f32, levels: f32) -> f32 {
 }
 
 /// Logarithms of middle over before and of middle over after.
-pub fn slopes([a, m, c]: [f32; 3]) -> [f32; 2] {
+fn slopes([a, m, c]: [f32; 3]) -> [f32; 2] {
     let [a, m, c] = [a, m, c].map(|value| value.max(TINY).ln());
     [m - a, m - c]
 }

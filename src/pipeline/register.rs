@@ -3,6 +3,8 @@
 //! Gauss–Newton on a pyramid (Bouguet 2000) from the identity; where that does not fit, from the best of a lattice
 //! of shifts. Gain and bias are unknowns of every step, so exposure never turns into motion.
 
+use nalgebra::{Cholesky, SMatrix, SVector};
+
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::frame::Size;
@@ -190,40 +192,16 @@ fn solve(sums: &NormalEquations) -> Option<[f64; ALIGN_UNKNOWNS]> {
     if sums.count < 16.0 {
         return None;
     }
-    let mut matrix = sums.hessian;
-    let trace = (0..4).map(|i| matrix[i][i]).sum::<f64>();
+    let mut matrix = SMatrix::<f64, ALIGN_UNKNOWNS, ALIGN_UNKNOWNS>::from(sums.hessian);
+    let trace = (0..4).map(|i| matrix[(i, i)]).sum::<f64>();
     if trace <= 1e-9 * sums.count {
         return None;
     }
-    for (i, row) in matrix.iter_mut().enumerate().take(4) {
-        row[i] += DAMPING * trace;
+    for i in 0..4 {
+        matrix[(i, i)] += DAMPING * trace;
     }
-    let mut right = sums.gradient.map(|value| -value);
-    cholesky(&mut matrix, &mut right).then_some(right)
-}
-
-/// Solves `matrix · x = right` in place for a symmetric positive definite matrix; false if it is not.
-fn cholesky<const N: usize>(matrix: &mut [[f64; N]; N], right: &mut [f64; N]) -> bool {
-    for i in 0..N {
-        for j in 0..=i {
-            let sum = matrix[i][j] - (0..j).map(|k| matrix[i][k] * matrix[j][k]).sum::<f64>();
-            if i == j {
-                if sum <= 1e-14 {
-                    return false;
-                }
-                matrix[i][i] = sum.sqrt();
-            } else {
-                matrix[i][j] = sum / matrix[j][j];
-            }
-        }
-    }
-    for i in 0..N {
-        right[i] = (right[i] - (0..i).map(|k| matrix[i][k] * right[k]).sum::<f64>()) / matrix[i][i];
-    }
-    for i in (0..N).rev() {
-        right[i] = (right[i] - (i + 1..N).map(|k| matrix[k][i] * right[k]).sum::<f64>()) / matrix[i][i];
-    }
-    true
+    let solved = Cholesky::new(matrix)?.solve(&-SVector::from(sums.gradient));
+    solved.iter().all(|value| value.is_finite()).then_some(solved.into())
 }
 
 /// Σ over the overlap of (warped, reference, warped², warped·reference, reference²).
