@@ -4,13 +4,15 @@ struct Params {
     size: vec2<u32>,
     gain: f32,
     level: f32,
-    // 2×3 matrix, result → colour, row by row.
+    // Projective matrix, result → colour, row by row.
     xx: f32,
     xy: f32,
     x0: f32,
     yx: f32,
     yy: f32,
     y0: f32,
+    wx: f32,
+    wy: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -40,7 +42,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let source = vec2<f32>(
             params.xx * at.x + params.xy * at.y + params.x0,
             params.yx * at.x + params.yy * at.y + params.y0,
-        );
+        ) / (params.wx * at.x + params.wy * at.y + 1.0);
         value += vec4<f32>(weight * params.gain * bilinear(source), weight);
     }
     textureStore(total, id.xy, value);

@@ -4,13 +4,15 @@ struct Params {
     // Of the result.
     size: vec2<u32>,
     gain: f32,
-    // 2×3 matrix, result → plane, row by row.
+    // Projective matrix, result → plane, row by row.
     xx: f32,
     xy: f32,
     x0: f32,
     yx: f32,
     yy: f32,
     y0: f32,
+    wx: f32,
+    wy: f32,
     // 1: the nearest edge pixel stands outside the frame; 0: OUTSIDE.
     replicate: u32,
 }
@@ -28,7 +30,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let source = vec2<f32>(
         params.xx * at.x + params.xy * at.y + params.x0,
         params.yx * at.x + params.yy * at.y + params.y0,
-    );
+    ) / (params.wx * at.x + params.wy * at.y + 1.0);
     let last = vec2<f32>(textureDimensions(plane)) - 1.0;
     var value = OUTSIDE;
     let covered = all(source >= vec2<f32>(-0.5)) && all(source <= last + 0.5);

@@ -1,5 +1,7 @@
 //! Planes of pixels and their dimensions: the types every stage speaks.
 
+use std::ops::Range;
+
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Size {
@@ -63,6 +65,20 @@ impl<T: Copy> Plane<T> {
         let x = x.clamp(0, i64::from(self.size.width) - 1) as u32;
         let y = y.clamp(0, i64::from(self.size.height) - 1) as u32;
         self.at(x, y)
+    }
+
+    /// A copy of some rows.
+    pub fn rows(&self, rows: Range<u32>) -> Self {
+        let width = self.size.width as usize;
+        let size = Size::new(self.size.width, rows.len() as u32);
+        Self { size, data: self.data[rows.start as usize * width..rows.end as usize * width].to_vec() }
+    }
+
+    /// Overwrites rows from `at` on by rows `rows` of `band`, which is as wide.
+    pub fn put_rows(&mut self, at: u32, band: &Self, rows: Range<u32>) {
+        let width = self.size.width as usize;
+        let from = &band.data[rows.start as usize * width..rows.end as usize * width];
+        self.data[at as usize * width..][..from.len()].copy_from_slice(from);
     }
 
     /// Row `y`.

@@ -8,6 +8,7 @@ pub mod error;
 pub mod files;
 pub mod folder;
 pub mod frame;
+pub mod gains;
 pub mod gpu;
 pub mod image_io;
 pub mod order;

@@ -126,3 +126,93 @@ pub enum Edge {
 
 /// Smallest gathered energy that is told from nothing.
 pub const TINY: f32 = 1e-12;
+
+/// Bands of the Laplacian pyramid that pictures are fused in, at most; the base below them is 1/32 of the size.
+pub const FUSION_BANDS: u32 = 5;
+/// Shortest side in pixels of the pyramid's base.
+pub const FUSION_BASE_SIDE: u32 = 4;
+/// Rows above and below a band of the picture that its fusion looks at: the supports of decimation (2), expansion (2),
+/// decimated energy (2) and its smoothing (4), and one row of interpolation, added up and made even.
+pub const FUSION_HALO: u32 = 12;
+/// Keys's parameter of cubic convolution: −1/2 is exact for quadratics, more is sharper.
+pub const CUBIC: f32 = -0.5;
+/// Weights of a cubic convolution (Keys 1981) `part` of a pixel behind the second of four.
+pub const fn cubic(part: f32) -> [f32; 4] {
+    let rest = 1.0 - part;
+    [
+        CUBIC * part * rest * rest,
+        ((CUBIC + 2.0) * part - (CUBIC + 3.0)) * part * part + 1.0,
+        ((CUBIC + 2.0) * rest - (CUBIC + 3.0)) * rest * rest + 1.0,
+        CUBIC * rest * part * part,
+    ]
+}
+
+/// What detail energies are multiplied by: they count in squared hundredths of full scale.
+pub const ENERGY_SCALE: f32 = 1e4;
+
+/// How much a frame counts in a band of the pyramid: (energy of this band + floor)^a · (energy of the finest band +
+/// floor)^b · prior.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FusionRule {
+    /// a: 0, 1, 2 or 4.
+    pub band_power: u32,
+    /// b: 0 to 8.
+    pub finest_power: u32,
+    /// What the depth map says of a frame.
+    pub prior: Prior,
+}
+
+/// Energy of the finest band that noise has anyway, in squared hundredths of full scale; a quarter of it a band coarser.
+pub const BAND_FLOOR: f32 = 1.0;
+/// The same for the energy of the finest band where it weighs all bands.
+pub const FINEST_FLOOR: f32 = 0.5;
+
+/// Weight of a frame by how far the depth map lies from its level.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prior {
+    /// Distance in levels at which it has fallen to `floor`, where the map is certain.
+    pub radius: f32,
+    /// How much longer that is where the map is guessed.
+    pub wide: f32,
+    /// Weight of a frame far away; one at the depth itself has 1 + this.
+    pub floor: f32,
+}
+
+impl Prior {
+    /// None: every frame counts alike.
+    pub const NONE: Self = Self { radius: 1e9, wide: 0.0, floor: 0.0 };
+}
+
+/// Weight where a frame does not reach, so that where none does the sum is not 0.
+pub const UNCOVERED: f32 = 1e-6;
+
+/// Side in cells of the blocks in which the motion between two frames is summed up.
+pub const MOTION_BLOCK: u32 = 16;
+/// Sums of a block of motion: upper triangle of JᵀJ over (x gradient, y gradient, value, 1), Jᵀr, Σ r².
+pub const MOTION_SUMS: usize = 15;
+
+/// Which part of the scene the motion between two frames is measured on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slice {
+    /// Depth in levels at which a cell counts most.
+    pub level: f32,
+    /// Distance in levels at which it counts nothing.
+    pub radius: f32,
+    /// Cells along the edges of both planes that are left out.
+    pub margin: u32,
+}
+
+/// Where a depth map and a frame lie.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// Middle of the levels that the frame is sharp at.
+    pub level: f32,
+    /// How many levels it is sharp at to either side of that.
+    pub half: f32,
+    /// Pixels of the reference a side of the depth map's cells.
+    pub cell: u32,
+    /// Size of the frame.
+    pub frame: crate::frame::Size,
+    /// Size of the reference.
+    pub size: crate::frame::Size,
+}

@@ -33,7 +33,7 @@ fn blend_row(
     sum: &mut [[f32; 4]],
     depth: &[f32],
     color: &Plane<[u8; 3]>,
-    m: &[f32; 6],
+    m: &[f32; 8],
     gain: f32,
     level: f32,
     y: f32,
@@ -41,9 +41,10 @@ fn blend_row(
     for (x, (sum, depth)) in sum.iter_mut().zip(depth).enumerate() {
         let weight = 1.0 - (depth - level).abs();
         if weight > 0.0 {
+            let w = m[6] * x as f32 + m[7] * y + 1.0;
             let u = m[0] * x as f32 + m[1] * y + m[2];
             let v = m[3] * x as f32 + m[4] * y + m[5];
-            let color = bilinear(color, u, v);
+            let color = bilinear(color, u / w, v / w);
             for channel in 0..3 {
                 sum[channel] += weight * gain * color[channel];
             }

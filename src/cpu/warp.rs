@@ -24,11 +24,12 @@ pub fn warp(plane: &Plane<f32>, transform: &Transform, gain: f32, edge: Edge, si
 const BLOCK: usize = 32;
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn warp_row(plane: &Plane<f32>, m: &[f32; 6], gain: f32, edge: Edge, y: f32, out: &mut [f32]) {
+fn warp_row(plane: &Plane<f32>, m: &[f32; 8], gain: f32, edge: Edge, y: f32, out: &mut [f32]) {
     let (last_x, last_y) = (plane.size.width as f32 - 1.0, plane.size.height as f32 - 1.0);
+    let affine = m[6] == 0.0 && m[7] == 0.0;
     let inside = |x: usize| {
         let [u, v] = source(m, x, y);
-        u >= 0.0 && v >= 0.0 && u < last_x && v < last_y
+        affine && u >= 0.0 && v >= 0.0 && u < last_x && v < last_y
     };
     for (start, out) in (0..).step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
         match <&mut [f32; BLOCK]>::try_from(&mut *out) {
@@ -46,7 +47,14 @@ fn warp_row(plane: &Plane<f32>, m: &[f32; 6], gain: f32, edge: Edge, y: f32, out
 }
 
 #[inline(always)]
-fn source(m: &[f32; 6], x: usize, y: f32) -> [f32; 2] {
+fn source(m: &[f32; 8], x: usize, y: f32) -> [f32; 2] {
+    let [u, v] = affine_source(m, x, y);
+    let w = m[6] * x as f32 + m[7] * y + 1.0;
+    [u / w, v / w]
+}
+
+#[inline(always)]
+fn affine_source(m: &[f32; 8], x: usize, y: f32) -> [f32; 2] {
     let x = x as f32;
     [m[0] * x + m[1] * y + m[2], m[3] * x + m[4] * y + m[5]]
 }
@@ -58,14 +66,14 @@ fn lerp([a, b, c, d]: [f32; 4], fx: f32, fy: f32) -> f32 {
     upper + (lower - upper) * fy
 }
 
-/// A block all of whose sources lie inside: only the loads are scalar.
+/// A block of an affine map all of whose sources lie inside: only the loads are scalar.
 #[inline(always)]
-fn warp_block(plane: &Plane<f32>, m: &[f32; 6], gain: f32, y: f32, start: usize, out: &mut [f32; BLOCK]) {
+fn warp_block(plane: &Plane<f32>, m: &[f32; 8], gain: f32, y: f32, start: usize, out: &mut [f32; BLOCK]) {
     let stride = plane.size.width as usize;
     let mut corner = [0u32; BLOCK];
     let [mut fx, mut fy] = [[0.0f32; BLOCK]; 2];
     for i in 0..BLOCK {
-        let [u, v] = source(m, start + i, y);
+        let [u, v] = affine_source(m, start + i, y);
         // Signed: the conversion that processors have.
         let (x0, y0) = (u as i32, v as i32);
         (fx[i], fy[i]) = (u - x0 as f32, v - y0 as f32);

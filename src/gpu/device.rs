@@ -173,7 +173,19 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] if the device was lost, ran out of memory or refused a command since it was opened.
     pub(super) fn wait(&self) -> Result<()> {
-        let polled = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.poll(wgpu::PollType::wait_indefinitely())
+    }
+
+    /// Waits until `submission` is done.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub(super) fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        self.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
+    }
+
+    fn poll(&self, until: wgpu::PollType) -> Result<()> {
+        let polled = self.device.poll(until);
         if let Some(fault) = self.fault.get() {
             return Err(Error::Device(format!("{}: {fault}; use --device cpu", self.name)));
         }

@@ -1,10 +1,11 @@
 //! Planes on the device, drawn from a pool, and their way there and back.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Gpu;
 use crate::error::{Error, Result};
-use crate::frame::{Plane, Size};
+use crate::frame::{Pixels, Plane, Size};
 
 /// A plane on the device. Clones share the texture; it returns to the pool with the last of them.
 #[derive(Clone, Debug)]
@@ -81,12 +82,12 @@ impl Gpu {
     }
 
     /// An uninitialised plane of one float a pixel.
-    pub(super) fn gray(&self, size: Size) -> Image {
+    pub(crate) fn gray(&self, size: Size) -> Image {
         self.image(size, wgpu::TextureFormat::R32Float)
     }
 
     /// An uninitialised plane of four floats a pixel.
-    pub(super) fn rgba(&self, size: Size) -> Image {
+    pub(crate) fn rgba(&self, size: Size) -> Image {
         self.image(size, wgpu::TextureFormat::Rgba32Float)
     }
 
@@ -148,6 +149,52 @@ impl Gpu {
         let texels: Vec<[u8; 4]> = plane.data.iter().map(|&[r, g, b]| [r, g, b, u8::MAX]).collect();
         self.write(encoder, &image, texels.as_flattened(), plane.size.width as usize * 4, 4);
         image
+    }
+
+    /// Records the copy of rows `rows` of `pixels` to the device, where texels read as 0…1.
+    pub(super) fn upload_rows(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        pixels: &Pixels,
+        rows: &Range<u32>,
+    ) -> Image {
+        let width = pixels.size().width as usize;
+        let size = Size::new(pixels.size().width, rows.len() as u32);
+        let range = rows.start as usize * width..rows.end as usize * width;
+        match pixels {
+            Pixels::U8(plane) => {
+                let image = self.image(size, wgpu::TextureFormat::Rgba8Unorm);
+                let texels: Vec<[u8; 4]> =
+                    plane.data[range].iter().map(|&[r, g, b]| [r, g, b, u8::MAX]).collect();
+                self.write(encoder, &image, texels.as_flattened(), width * 4, 4);
+                image
+            }
+            // Textures of 16 bits a channel are no part of every device.
+            Pixels::U16(plane) => {
+                let wide =
+                    |&[r, g, b]: &[u16; 3]| [r, g, b, u16::MAX].map(|value| f32::from(value) / 65535.0);
+                let texels = Plane::new(size, plane.data[range].iter().map(wide).collect());
+                self.upload_rgba(encoder, &texels)
+            }
+        }
+    }
+
+    /// Records the copy of `count` rows of `from`, from row `first` on, to row `at` of `to`.
+    pub fn copy_rows(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        from: &Image,
+        first: u32,
+        to: &Image,
+        at: u32,
+        count: u32,
+    ) {
+        let origin = |y: u32| wgpu::Origin3d { x: 0, y, z: 0 };
+        encoder.copy_texture_to_texture(
+            wgpu::TexelCopyTextureInfo { origin: origin(first), ..from.texture.as_image_copy() },
+            wgpu::TexelCopyTextureInfo { origin: origin(at), ..to.texture.as_image_copy() },
+            extent(Size::new(from.size.width, count)),
+        );
     }
 
     /// Records the copy of a plane of four floats a pixel to the device.

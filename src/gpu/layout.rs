@@ -26,22 +26,32 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         bilateral { size, step, share, far, floor, slope, per_sigma2 }
         blend { size, gain, level, xx }
         blocks { size, blocks }
+        collapse { size, top }
         confidence { size, radius, per_window, sigma2, low, high, peak_power, smooth_power, soft, behind }
+        detail { size, scale }
         distance { frames, blocks }
+        front { size, radius }
+        fuse { size, skip }
         guide { size }
+        motion { size, moving, block, across, down, margin, level, radius, xx }
         offset { size, levels }
         peak { size, level, first, last }
+        prior { size, frame, top, level, half, cell, radius, wide, floor, uncovered, xx }
         reduce { size }
+        resample { size, first, top, xx, centre, unit, sharpness, gains }
         sharpness { size, origin, begin, end, strip, full_scale, unit }
+        shrink { size }
+        smooth { size, offset }
         vote { size, radius, cells, floor }
         warp { size, gain, xx, replicate }
+        weigh { size, floor, band_power, finest_power }
         window { size, radius, per_window }
     });
-    // WGSL spells the matrix as six members, whose first names the Rust array.
-    for stage in ["blend", "warp"] {
+    // WGSL spells the matrix as eight members, whose first names the Rust array.
+    for stage in ["blend", "motion", "prior", "resample", "warp"] {
         let (offsets, _) = mirrors.get_mut(stage).expect("listed above");
         let first = offsets["xx"];
-        for (offset, name) in (first..).step_by(4).zip(["xx", "xy", "x0", "yx", "yy", "y0"]) {
+        for (offset, name) in (first..).step_by(4).zip(["xx", "xy", "x0", "yx", "yy", "y0", "wx", "wy"]) {
             offsets.insert(name.to_owned(), offset);
         }
     }

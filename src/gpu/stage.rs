@@ -1,6 +1,6 @@
 //! What all stages share: building a pipeline from WGSL, recording a dispatch, submitting in batches.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use wgpu::util::DeviceExt;
 
@@ -109,6 +109,8 @@ impl Kernel {
 pub struct Recorder<'a> {
     pub(super) gpu: &'a Gpu,
     open: RefCell<Option<(wgpu::CommandEncoder, u32)>>,
+    last: Cell<Option<wgpu::SubmissionIndex>>,
+    before: Cell<Option<wgpu::SubmissionIndex>>,
 }
 
 /// Passes recorded before an encoder is submitted on its own, so that the device need not wait for a read-back.
@@ -117,7 +119,7 @@ const BATCH: u32 = 32;
 impl<'a> Recorder<'a> {
     /// A recorder with nothing in it.
     pub const fn new(gpu: &'a Gpu) -> Self {
-        Self { gpu, open: RefCell::new(None) }
+        Self { gpu, open: RefCell::new(None), last: Cell::new(None), before: Cell::new(None) }
     }
 
     /// Lets `record` add commands.
@@ -137,7 +139,19 @@ impl<'a> Recorder<'a> {
     /// Submits what was recorded.
     pub fn submit(&self) {
         if let Some((encoder, _)) = self.open.borrow_mut().take() {
-            self.gpu.queue.submit([encoder.finish()]);
+            self.last.set(Some(self.gpu.queue.submit([encoder.finish()])));
+        }
+    }
+
+    /// Submits, and waits for what was submitted before the last call: two frames' work is under way at most.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Device`] if the device was lost.
+    pub fn pace(&self) -> Result<()> {
+        self.submit();
+        match self.before.replace(self.last.take()) {
+            Some(submission) => self.gpu.wait_for(submission),
+            None => Ok(()),
         }
     }
 

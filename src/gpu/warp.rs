@@ -12,8 +12,8 @@ use crate::transform::Transform;
 pub(super) struct Params {
     pub(super) size: [u32; 2],
     pub(super) gain: f32,
-    /// `xx` to `y0`.
-    pub(super) xx: [f32; 6],
+    /// `xx` to `wy`.
+    pub(super) xx: [f32; 8],
     pub(super) replicate: u32,
 }
 

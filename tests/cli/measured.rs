@@ -80,7 +80,7 @@ fn moto_order_and_depth() {
     let pose = &json(&folder.join("meta.json"))["ref_to_frame"][level(&map.reference) as usize];
     let at = |row: usize, column: usize| pose[row][column].as_f64().expect("a number");
     let matrix = [at(0, 0), at(0, 1), at(0, 2), at(1, 0), at(1, 1), at(1, 2)];
-    let back = Transform { matrix }.inverse();
+    let back = Transform::affine(matrix).inverse();
     let plane = |name: &str| moved(&flags(&folder.join(name)), &back);
     let truth = moved(&floats(&folder.join("truth.npy")), &back);
     let error = error(&truth, &plane("texture.npy"), &plane("edge.npy"), &depth, &map, &levels);

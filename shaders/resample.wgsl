@@ -1,0 +1,91 @@
+// Brings rows of a photo into the reference geometry and exposure: twin of src/cpu/resample.rs.
+
+struct Params {
+    // Of what the entry point writes.
+    size: vec2<u32>,
+    // Row of the photo that is row 0 of `photo` and `columns`.
+    first: f32,
+    // Row of the reference that is row 0 of the result.
+    top: f32,
+    // Projective matrix, reference → photo, row by row.
+    xx: f32,
+    xy: f32,
+    x0: f32,
+    yx: f32,
+    yy: f32,
+    y0: f32,
+    wx: f32,
+    wy: f32,
+    centre: vec2<f32>,
+    // 2 / width.
+    unit: f32,
+    // Keys's parameter (params.rs: CUBIC).
+    sharpness: f32,
+    // Factors of 1, X, Y and X² + Y² by channel.
+    gains: array<vec4<f32>, 4>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var photo: texture_2d<f32>;
+// The photo's rows, the reference's columns.
+@group(0) @binding(2) var columns: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(3) var across_read: texture_2d<f32>;
+@group(0) @binding(4) var resampled: texture_storage_2d<rgba32float, write>;
+
+// Weights of four taps, the place `part` of a pixel behind the second.
+fn cubic(part: f32) -> vec4<f32> {
+    let a = params.sharpness;
+    let rest = 1.0 - part;
+    return vec4<f32>(
+        a * part * rest * rest,
+        ((a + 2.0) * part - (a + 3.0)) * part * part + 1.0,
+        ((a + 2.0) * rest - (a + 3.0)) * rest * rest + 1.0,
+        a * rest * part * part,
+    );
+}
+
+@compute @workgroup_size(TILE_X, TILE_Y)
+fn across(@builtin(global_invocation_id) id: vec3<u32>) {
+    if any(id.xy >= params.size) {
+        return;
+    }
+    let x = f32(id.x);
+    let row = f32(id.y) + params.first;
+    // Where on the reference's column x the photo's row lies, and from there the photo's column.
+    let y = (params.yx * x + params.y0 - row * (params.wx * x + 1.0)) / (row * params.wy - params.yy);
+    let far = f32(textureDimensions(photo).x);
+    let u = (params.xx * x + params.xy * y + params.x0) / (params.wx * x + params.wy * y + 1.0);
+    let inside = clamp(u, -2.0, far + 1.0);
+    let whole = floor(inside);
+    let weights = cubic(inside - whole);
+    let at = vec2<i32>(i32(whole), i32(id.y));
+    let value = weights.x * clamped(photo, at - vec2<i32>(1, 0))
+        + weights.y * clamped(photo, at)
+        + weights.z * clamped(photo, at + vec2<i32>(1, 0))
+        + weights.w * clamped(photo, at + vec2<i32>(2, 0));
+    textureStore(columns, id.xy, value);
+}
+
+@compute @workgroup_size(TILE_X, TILE_Y)
+fn down(@builtin(global_invocation_id) id: vec3<u32>) {
+    if any(id.xy >= params.size) {
+        return;
+    }
+    let x = f32(id.x);
+    let y = f32(id.y) + params.top;
+    let v = (params.yx * x + params.yy * y + params.y0) / (params.wx * x + params.wy * y + 1.0);
+    let last = f32(textureDimensions(across_read).y) - 1.0;
+    let inside = clamp(v - params.first, -2.0, last + 2.0);
+    let whole = floor(inside);
+    let weights = cubic(inside - whole);
+    let at = vec2<i32>(i32(id.x), i32(whole));
+    let value = weights.x * clamped(across_read, at - vec2<i32>(0, 1))
+        + weights.y * clamped(across_read, at)
+        + weights.z * clamped(across_read, at + vec2<i32>(0, 1))
+        + weights.w * clamped(across_read, at + vec2<i32>(0, 2));
+    let place = (vec2<f32>(x, y) - params.centre) * params.unit;
+    let gain = params.gains[0] + params.gains[1] * place.x + params.gains[2] * place.y
+        + params.gains[3] * dot(place, place);
+    // Light to the power 1/2.4 is what lies 0.055 below: the toe of encoded values grows as they do.
+    textureStore(resampled, id.xy, value * gain + 0.055 * (gain - 1.0) * min(25.0 * value, vec4<f32>(1.0)));
+}

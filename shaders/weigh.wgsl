@@ -1,0 +1,31 @@
+// How much a frame counts in a band: twin of src/cpu/weigh.rs.
+
+struct Params {
+    size: vec2<u32>,
+    floor: f32,
+    band_power: u32,
+    finest_power: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var energy: texture_2d<f32>;
+@group(0) @binding(2) var finest: texture_2d<f32>;
+@group(0) @binding(3) var prior: texture_2d<f32>;
+@group(0) @binding(4) var weight: texture_storage_2d<r32float, write>;
+
+@compute @workgroup_size(TILE_X, TILE_Y)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if any(id.xy >= params.size) {
+        return;
+    }
+    var value = textureLoad(prior, id.xy, 0).x;
+    let band = textureLoad(energy, id.xy, 0).x + params.floor;
+    let fine = textureLoad(finest, id.xy, 0).x;
+    for (var power = 0u; power < params.band_power; power++) {
+        value *= band;
+    }
+    for (var power = 0u; power < params.finest_power; power++) {
+        value *= fine;
+    }
+    textureStore(weight, id.xy, vec4<f32>(value, 0.0, 0.0, 0.0));
+}

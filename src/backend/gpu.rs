@@ -1,0 +1,378 @@
+//! The GPU path.
+
+use std::cell::OnceCell;
+use std::ops::Range;
+
+use super::Backend;
+use crate::error::{Error, Result};
+use crate::frame::{Luma, Pixels, Plane, Size};
+use crate::gains::GainField;
+use crate::gpu::{self, Gpu, Recorder};
+use crate::params::{ALIGN_SUMS, ConfidenceRule, Edge, MOTION_SUMS, Prior, Slice, Standing, window_radius};
+use crate::transform::{NormalEquations, Transform};
+
+/// The GPU path.
+pub struct GpuBackend<'a> {
+    gpu: &'a Gpu,
+    recorder: Recorder<'a>,
+    band_rows: u32,
+    sharpness: gpu::sharpness::Sharpness,
+    window: gpu::window::Window,
+    reduce: gpu::reduce::Reduce,
+    warp: gpu::warp::Warp,
+    align: gpu::align::Align,
+    blocks: gpu::blocks::Blocks,
+    distance: gpu::distance::Distance,
+    accumulate: gpu::accumulate::Accumulate,
+    vote: gpu::vote::Vote,
+    aggregate: gpu::aggregate::Aggregate,
+    peak: gpu::peak::PeakSearch,
+    offset: gpu::offset::Offset,
+    confidence: gpu::confidence::Confidence,
+    blend: gpu::blend::Blend,
+    guide: gpu::guide::Guide,
+    bilateral: gpu::bilateral::Bilateral,
+    fusion: OnceCell<Fusion>,
+}
+
+/// The stages that only merging needs.
+struct Fusion {
+    smooth: gpu::smooth::Smooth,
+    motion: gpu::motion::Motion,
+    front: gpu::front::Front,
+    resample: gpu::resample::Resample,
+    shrink: gpu::shrink::Shrink,
+    detail: gpu::detail::Detail,
+    prior: gpu::prior::Prior,
+    weigh: gpu::weigh::Weigh,
+    fuse: gpu::fuse::Fuse,
+    collapse: gpu::collapse::Collapse,
+}
+
+impl<'a> GpuBackend<'a> {
+    /// Builds all pipelines on `gpu`; full-resolution luma goes through in bands of at most `band_rows` rows.
+    pub fn new(gpu: &'a Gpu, band_rows: u32) -> Self {
+        Self {
+            gpu,
+            recorder: Recorder::new(gpu),
+            band_rows,
+            sharpness: gpu::sharpness::Sharpness::new(),
+            window: gpu::window::Window::new(gpu),
+            reduce: gpu::reduce::Reduce::new(gpu),
+            warp: gpu::warp::Warp::new(gpu),
+            align: gpu::align::Align::new(gpu),
+            blocks: gpu::blocks::Blocks::new(gpu),
+            distance: gpu::distance::Distance::new(gpu),
+            accumulate: gpu::accumulate::Accumulate::new(gpu),
+            vote: gpu::vote::Vote::new(gpu),
+            aggregate: gpu::aggregate::Aggregate::new(gpu),
+            peak: gpu::peak::PeakSearch::new(gpu),
+            offset: gpu::offset::Offset::new(gpu),
+            confidence: gpu::confidence::Confidence::new(gpu),
+            blend: gpu::blend::Blend::new(gpu),
+            guide: gpu::guide::Guide::new(gpu),
+            bilateral: gpu::bilateral::Bilateral::new(gpu),
+            fusion: OnceCell::new(),
+        }
+    }
+
+    /// The stages that only merging needs, built with the first frame that does.
+    fn fusion(&self) -> &Fusion {
+        self.fusion.get_or_init(|| Fusion {
+            smooth: gpu::smooth::Smooth::new(self.gpu),
+            motion: gpu::motion::Motion::new(self.gpu),
+            front: gpu::front::Front::new(self.gpu),
+            resample: gpu::resample::Resample::new(self.gpu),
+            shrink: gpu::shrink::Shrink::new(self.gpu),
+            detail: gpu::detail::Detail::new(self.gpu),
+            prior: gpu::prior::Prior::new(self.gpu),
+            weigh: gpu::weigh::Weigh::new(self.gpu),
+            fuse: gpu::fuse::Fuse::new(self.gpu),
+            collapse: gpu::collapse::Collapse::new(self.gpu),
+        })
+    }
+}
+
+impl Backend for GpuBackend<'_> {
+    type Gray = gpu::Image;
+    type Rgba = gpu::Image;
+    type Color = gpu::Image;
+    type Peak = gpu::peak::Peak;
+
+    fn name(&self) -> &str {
+        &self.gpu.name
+    }
+
+    fn analyse(&self, luma: &Luma, cell: u32) -> Result<(Self::Gray, Self::Gray)> {
+        let (size, grid) = (luma.size(), luma.size().grid(cell));
+        let longest = grid.width.max(grid.height).max(size.width.div_ceil(gpu::sharpness::PACK));
+        if longest > self.gpu.max_texture_side {
+            return Err(Error::Device(format!(
+                "{}: pictures of {size} need textures of {longest} texels a side, it has {}; use --device cpu",
+                self.gpu.name, self.gpu.max_texture_side
+            )));
+        }
+        Ok(self.recorder.record(|encoder| {
+            let moments = self.sharpness.encode(self.gpu, encoder, luma, cell, self.band_rows);
+            self.window.encode(self.gpu, encoder, &moments, window_radius(cell))
+        }))
+    }
+
+    fn upload(&self, plane: Plane<f32>) -> Self::Gray {
+        self.recorder.record(|encoder| self.gpu.upload(encoder, &plane))
+    }
+
+    fn download(&self, plane: Self::Gray) -> Result<Plane<f32>> {
+        self.recorder.download(&plane)
+    }
+
+    fn reduce(&self, plane: &Self::Gray) -> Self::Gray {
+        self.recorder.record(|encoder| self.reduce.encode(self.gpu, encoder, plane))
+    }
+
+    fn warp(
+        &self,
+        plane: &Self::Gray,
+        transform: &Transform,
+        gain: f32,
+        edge: Edge,
+        size: Size,
+    ) -> Self::Gray {
+        self.recorder
+            .record(|encoder| self.warp.encode(self.gpu, encoder, plane, transform, gain, edge, size))
+    }
+
+    fn align(&self, reference: &Self::Gray, warped: &Self::Gray) -> Result<NormalEquations> {
+        let mut sums = [0.0; ALIGN_SUMS];
+        if reference.size.width >= 3 && reference.size.height >= 3 {
+            let buffer =
+                self.recorder.record(|encoder| self.align.encode(self.gpu, encoder, reference, warped));
+            for run in self.recorder.download_buffer(&buffer)?.chunks_exact(ALIGN_SUMS) {
+                sums.iter_mut().zip(run).for_each(|(sum, value)| *sum += f64::from(*value));
+            }
+        }
+        Ok(NormalEquations::from_sums(&sums))
+    }
+
+    fn blocks(&self, measure: &Self::Gray, blocks: Size) -> Result<Plane<f32>> {
+        let means = self.recorder.record(|encoder| self.blocks.encode(self.gpu, encoder, measure, blocks));
+        self.recorder.download(&means)
+    }
+
+    fn distance(&self, features: &Plane<f32>, weights: &Plane<f32>) -> Result<Plane<f32>> {
+        let distances = self.recorder.record(|encoder| {
+            let (features, weights) = (self.gpu.upload(encoder, features), self.gpu.upload(encoder, weights));
+            self.distance.encode(self.gpu, encoder, &features, &weights)
+        });
+        self.recorder.download(&distances)
+    }
+
+    fn accumulate(&self, sum: Self::Gray, plane: &Self::Gray, scale: f32) -> Self::Gray {
+        self.recorder.record(|encoder| self.accumulate.encode(self.gpu, encoder, &sum, plane, scale))
+    }
+
+    fn vote(&self, energy: &Self::Gray, floor: f32) -> Self::Gray {
+        self.recorder.record(|encoder| self.vote.encode(self.gpu, encoder, energy, floor))
+    }
+
+    fn aggregate(&self, measure: &Self::Gray, weight: &Self::Gray) -> Self::Gray {
+        self.recorder.record(|encoder| self.aggregate.encode(self.gpu, encoder, measure, weight))
+    }
+
+    fn peak_start(&self, size: Size) -> Self::Peak {
+        self.recorder.record(|encoder| self.peak.start(self.gpu, encoder, size))
+    }
+
+    fn peak_add(&self, peak: Self::Peak, value: &Self::Gray) -> Self::Peak {
+        self.recorder.record(|encoder| self.peak.add(self.gpu, encoder, &peak, value))
+    }
+
+    fn peak_update(
+        &self,
+        peak: Self::Peak,
+        triple: [&Self::Gray; 3],
+        level: u32,
+        first: bool,
+        last: bool,
+    ) -> Self::Peak {
+        self.recorder.record(|encoder| self.peak.update(self.gpu, encoder, &peak, triple, level, first, last))
+    }
+
+    fn offset(&self, peak: &Self::Peak, ratios: &[f32]) -> (Self::Gray, Self::Gray) {
+        self.recorder.record(|encoder| self.offset.encode(self.gpu, encoder, peak, ratios))
+    }
+
+    fn confidence(
+        &self,
+        raw: &Self::Gray,
+        filled: &Self::Gray,
+        height: &Self::Gray,
+        rule: &ConfidenceRule,
+    ) -> Self::Gray {
+        self.recorder.record(|encoder| self.confidence.encode(self.gpu, encoder, raw, filled, height, rule))
+    }
+
+    fn upload_color(&self, plane: Plane<[u8; 3]>) -> Self::Color {
+        self.recorder.record(|encoder| self.gpu.upload_color(encoder, &plane))
+    }
+
+    fn rgba_start(&self, size: Size) -> Self::Rgba {
+        self.recorder.record(|encoder| self.blend.start(self.gpu, encoder, size))
+    }
+
+    fn blend(
+        &self,
+        sum: Self::Rgba,
+        depth: &Self::Gray,
+        color: &Self::Color,
+        transform: &Transform,
+        gain: f32,
+        level: f32,
+    ) -> Self::Rgba {
+        self.recorder.record(|encoder| {
+            self.blend.encode(self.gpu, encoder, &sum, depth, color, transform, gain, level)
+        })
+    }
+
+    fn guide(&self, sum: &Self::Rgba) -> Self::Rgba {
+        self.recorder.record(|encoder| self.guide.encode(self.gpu, encoder, sum))
+    }
+
+    fn bilateral(
+        &self,
+        depth: &Self::Gray,
+        confidence: &Self::Gray,
+        guide: &Self::Rgba,
+        levels: u32,
+    ) -> Self::Gray {
+        self.recorder
+            .record(|encoder| self.bilateral.encode(self.gpu, encoder, depth, confidence, guide, levels))
+    }
+
+    fn download_rgba(&self, plane: Self::Rgba) -> Result<Plane<[f32; 4]>> {
+        self.recorder.download(&plane)
+    }
+
+    fn smooth(&self, plane: &Self::Gray, offset: f32) -> Self::Gray {
+        self.recorder.record(|encoder| self.fusion().smooth.encode(self.gpu, encoder, plane, offset))
+    }
+
+    fn motion(
+        &self,
+        fixed: &Self::Gray,
+        moving: &Self::Gray,
+        transform: &Transform,
+        depth: &Self::Gray,
+        slice: &Slice,
+    ) -> Result<Vec<[f32; MOTION_SUMS]>> {
+        let sums = self.recorder.record(|encoder| {
+            self.fusion().motion.encode(self.gpu, encoder, fixed, moving, transform, depth, slice)
+        });
+        let floats = self.recorder.download_buffer(&sums)?;
+        let (blocks, _) = floats.as_chunks();
+        Ok(blocks.to_vec())
+    }
+
+    fn front(&self, plane: &Self::Gray, radius: u32) -> Self::Gray {
+        self.recorder.record(|encoder| self.fusion().front.encode(self.gpu, encoder, plane, radius))
+    }
+
+    fn resample(
+        &self,
+        pixels: &Pixels,
+        transform: &Transform,
+        gains: &GainField,
+        size: Size,
+        rows: Range<u32>,
+    ) -> Self::Rgba {
+        self.recorder.record(|encoder| {
+            self.fusion().resample.encode(self.gpu, encoder, pixels, transform, gains, size, rows)
+        })
+    }
+
+    fn shrink(&self, plane: &Self::Rgba) -> Self::Rgba {
+        self.recorder.record(|encoder| self.fusion().shrink.encode(self.gpu, encoder, plane))
+    }
+
+    fn shrink_gray(&self, plane: &Self::Gray) -> Self::Gray {
+        self.recorder.record(|encoder| self.fusion().shrink.encode_gray(self.gpu, encoder, plane))
+    }
+
+    fn detail(&self, plane: &Self::Rgba, half: &Self::Rgba) -> (Self::Rgba, Self::Gray) {
+        self.recorder.record(|encoder| self.fusion().detail.encode(self.gpu, encoder, plane, half))
+    }
+
+    fn prior(
+        &self,
+        [depth, confidence]: [&Self::Gray; 2],
+        rule: &Prior,
+        standing: &Standing,
+        transform: &Transform,
+        rows: Range<u32>,
+    ) -> Self::Gray {
+        self.recorder.record(|encoder| {
+            let stage = &self.fusion().prior;
+            stage.encode(self.gpu, encoder, depth, confidence, rule, standing, transform, rows)
+        })
+    }
+
+    fn weigh(
+        &self,
+        energy: &Self::Gray,
+        finest: &Self::Gray,
+        prior: &Self::Gray,
+        floor: f32,
+        powers: [u32; 2],
+    ) -> Self::Gray {
+        self.recorder.record(|encoder| {
+            self.fusion().weigh.encode(self.gpu, encoder, energy, finest, prior, floor, powers)
+        })
+    }
+
+    fn fuse(&self, sum: Self::Rgba, band: &Self::Rgba, weight: &Self::Gray, skip: u32) -> Self::Rgba {
+        self.recorder.record(|encoder| self.fusion().fuse.encode(self.gpu, encoder, &sum, band, weight, skip))
+    }
+
+    fn fuse_base(&self, sum: Self::Rgba, plane: &Self::Rgba, weight: &Self::Gray) -> Self::Rgba {
+        self.recorder.record(|encoder| self.fusion().fuse.encode_base(self.gpu, encoder, &sum, plane, weight))
+    }
+
+    fn collapse(&self, sum: &Self::Rgba, half: &Self::Rgba, top: u32) -> Self::Rgba {
+        self.recorder.record(|encoder| self.fusion().collapse.encode(self.gpu, encoder, sum, half, top))
+    }
+
+    fn collapse_base(&self, sum: &Self::Rgba) -> Self::Rgba {
+        self.recorder.record(|encoder| self.fusion().collapse.encode_base(self.gpu, encoder, sum))
+    }
+
+    fn rows(&self, plane: &Self::Rgba, rows: Range<u32>) -> Self::Rgba {
+        self.recorder.record(|encoder| {
+            let copy = self.gpu.rgba(Size::new(plane.size.width, rows.len() as u32));
+            self.gpu.copy_rows(encoder, plane, rows.start, &copy, 0, rows.len() as u32);
+            copy
+        })
+    }
+
+    fn rows_gray(&self, plane: &Self::Gray, rows: Range<u32>) -> Self::Gray {
+        self.recorder.record(|encoder| {
+            let copy = self.gpu.gray(Size::new(plane.size.width, rows.len() as u32));
+            self.gpu.copy_rows(encoder, plane, rows.start, &copy, 0, rows.len() as u32);
+            copy
+        })
+    }
+
+    fn put_rows(&self, plane: Self::Rgba, at: u32, band: &Self::Rgba, rows: Range<u32>) -> Self::Rgba {
+        self.recorder.record(|encoder| {
+            self.gpu.copy_rows(encoder, band, rows.start, &plane, at, rows.len() as u32);
+        });
+        plane
+    }
+
+    fn put_rows_gray(&self, plane: Self::Gray, at: u32, band: &Self::Gray, rows: Range<u32>) -> Self::Gray {
+        self.put_rows(plane, at, band, rows)
+    }
+
+    fn pace(&self) -> Result<()> {
+        self.recorder.pace()
+    }
+}

@@ -1,0 +1,73 @@
+//! Halves a plane for the pyramid. Twin of `shaders/shrink.wgsl`.
+
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use crate::frame::{Plane, Size};
+
+/// Every other pixel of every other row of `plane` smoothed by the binomial 1, 4, 6, 4, 1 (Burt and Adelson 1983), edge
+/// pixels replicated: pixel k of the result lies on pixel 2k.
+pub fn shrink(plane: &Plane<[f32; 4]>) -> Plane<[f32; 4]> {
+    let half = plane.size.grid(2);
+    let mut out = Plane::filled(half, [0.0; 4]);
+    let rows = |y: u32| plane.row(y).as_flattened();
+    halve::<4>(plane.size, &rows, out.data.as_flattened_mut());
+    out
+}
+
+/// [`shrink`] of one channel.
+pub fn shrink_gray(plane: &Plane<f32>) -> Plane<f32> {
+    let mut out = Plane::filled(plane.size.grid(2), 0.0);
+    halve::<1>(plane.size, &|y| plane.row(y), &mut out.data);
+    out
+}
+
+/// Halves rows of `C` interleaved channels.
+fn halve<'a, const C: usize>(size: Size, row: &(impl Fn(u32) -> &'a [f32] + Sync), out: &mut [f32]) {
+    let last = i64::from(size.height) - 1;
+    let half = size.grid(2).width as usize;
+    let width = size.width as usize;
+    out.par_chunks_exact_mut(half * C).enumerate().for_each_init(
+        || vec![0.0f32; (width + 4) * C],
+        |padded, (y, out)| {
+            let taps = std::array::from_fn(|k| row((2 * y as i64 + k as i64 - 2).clamp(0, last) as u32));
+            weigh_rows(taps, &mut padded[2 * C..(2 + width) * C]);
+            for pixel in [0, 1] {
+                padded.copy_within(2 * C..3 * C, pixel * C);
+                padded.copy_within((1 + width) * C..(2 + width) * C, (2 + width + pixel) * C);
+            }
+            match C {
+                4 => decimate4(padded, out),
+                _ => decimate1(padded, out),
+            }
+        },
+    );
+}
+
+/// 1, 4, 6, 4, 1 of 16 over five rows.
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+pub(super) fn weigh_rows(rows: [&[f32]; 5], out: &mut [f32]) {
+    let [a, b, c, d, e] = rows.map(|row| &row[..out.len()]);
+    for (x, out) in out.iter_mut().enumerate() {
+        *out = (a[x] + 4.0 * b[x] + 6.0 * c[x] + 4.0 * d[x] + e[x]) * (1.0 / 16.0);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn decimate4(padded: &[f32], out: &mut [f32]) {
+    for (x, out) in out.chunks_exact_mut(4).enumerate() {
+        let taps: &[f32; 20] = padded[8 * x..8 * x + 20].try_into().expect("five pixels");
+        for c in 0..4 {
+            out[c] = (taps[c] + 4.0 * taps[4 + c] + 6.0 * taps[8 + c] + 4.0 * taps[12 + c] + taps[16 + c])
+                * (1.0 / 16.0);
+        }
+    }
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn decimate1(padded: &[f32], out: &mut [f32]) {
+    for (x, out) in out.iter_mut().enumerate() {
+        let taps: &[f32; 5] = padded[2 * x..2 * x + 5].try_into().expect("five pixels");
+        *out = (taps[0] + 4.0 * taps[1] + 6.0 * taps[2] + 4.0 * taps[3] + taps[4]) * (1.0 / 16.0);
+    }
+}

@@ -1,0 +1,35 @@
+//! Smooths a plane by a binomial. Twin of `shaders/smooth.wgsl`.
+
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::shrink::weigh_rows;
+use crate::frame::Plane;
+
+/// `plane` smoothed by 1, 4, 6, 4, 1 both ways (σ = 1 px), edge pixels replicated, plus `offset`.
+pub fn smooth(plane: &Plane<f32>, offset: f32) -> Plane<f32> {
+    let width = plane.size.width as usize;
+    let last = i64::from(plane.size.height) - 1;
+    let mut out = Plane::filled(plane.size, 0.0);
+    out.data.par_chunks_exact_mut(width).enumerate().for_each_init(
+        || vec![0.0f32; width + 4],
+        |padded, (y, out)| {
+            let taps = std::array::from_fn(|k| plane.row((y as i64 + k as i64 - 2).clamp(0, last) as u32));
+            weigh_rows(taps, &mut padded[2..width + 2]);
+            let (first, last) = (padded[2], padded[width + 1]);
+            padded[..2].fill(first);
+            padded[width + 2..].fill(last);
+            across(padded, offset, out);
+        },
+    );
+    out
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn across(padded: &[f32], offset: f32, out: &mut [f32]) {
+    let padded = &padded[..out.len() + 4];
+    for (x, out) in out.iter_mut().enumerate() {
+        let sum = padded[x] + 4.0 * padded[x + 1] + 6.0 * padded[x + 2] + 4.0 * padded[x + 3] + padded[x + 4];
+        *out = sum * (1.0 / 16.0) + offset;
+    }
+}

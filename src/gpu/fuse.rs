@@ -1,0 +1,64 @@
+//! Adds a frame's band to the fused picture's; `shaders/fuse.wgsl`.
+
+use super::stage::{Bind, Kernel, dims};
+use super::{Gpu, Image};
+
+/// Mirrors `Params` of `fuse.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct Params {
+    pub(super) size: [u32; 2],
+    pub(super) skip: u32,
+    pub(super) pad: [u32; 1],
+}
+
+/// The stage.
+pub struct Fuse {
+    fuse: Kernel,
+    base: Kernel,
+}
+
+impl Fuse {
+    /// Builds the pipelines.
+    pub fn new(gpu: &Gpu) -> Self {
+        let source = include_str!("../../shaders/fuse.wgsl");
+        Self {
+            fuse: Kernel::new(gpu, "fuse", "main", source),
+            base: Kernel::new(gpu, "fuse base", "base", source),
+        }
+    }
+
+    /// Records `sum` plus `band` by `weight`, which lies on half its grid; row 0 of `sum` is row `skip` (even) of `band`.
+    #[expect(clippy::too_many_arguments, reason = "the device, the encoder and the twin's four")]
+    pub fn encode(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        sum: &Image,
+        band: &Image,
+        weight: &Image,
+        skip: u32,
+    ) -> Image {
+        let params = Params { size: dims(sum.size), skip, pad: [0] };
+        let total = gpu.rgba(sum.size);
+        let bindings = [sum, band, weight, &total].map(Bind::Image);
+        self.fuse.encode(gpu, encoder, &params, &bindings, dims(sum.size.grid(2)));
+        total
+    }
+
+    /// Records `sum` plus the pyramid's base by `weight`, which lies on its grid.
+    pub fn encode_base(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        sum: &Image,
+        plane: &Image,
+        weight: &Image,
+    ) -> Image {
+        let params = Params { size: dims(sum.size), skip: 0, pad: [0] };
+        let total = gpu.rgba(sum.size);
+        let bindings = [sum, plane, weight, &total].map(Bind::Image);
+        self.base.encode(gpu, encoder, &params, &bindings, dims(sum.size));
+        total
+    }
+}

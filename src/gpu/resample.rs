@@ -1,0 +1,76 @@
+//! Brings rows of a photo into the reference geometry and exposure; `shaders/resample.wgsl`.
+
+use std::ops::Range;
+
+use super::stage::{Bind, Kernel, dims};
+use super::{Gpu, Image};
+use crate::frame::{Pixels, Size};
+use crate::gains::{GainField, TERMS};
+use crate::params::CUBIC;
+use crate::transform::Transform;
+
+/// Mirrors `Params` of `resample.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct Params {
+    pub(super) size: [u32; 2],
+    pub(super) first: f32,
+    pub(super) top: f32,
+    /// `xx` to `wy`.
+    pub(super) xx: [f32; 8],
+    pub(super) centre: [f32; 2],
+    pub(super) unit: f32,
+    pub(super) sharpness: f32,
+    pub(super) gains: [[f32; 4]; TERMS],
+}
+
+/// The stage.
+pub struct Resample {
+    across: Kernel,
+    down: Kernel,
+}
+
+impl Resample {
+    /// Builds the pipelines.
+    pub fn new(gpu: &Gpu) -> Self {
+        let source = include_str!("../../shaders/resample.wgsl");
+        Self {
+            across: Kernel::new(gpu, "resample across", "across", source),
+            down: Kernel::new(gpu, "resample down", "down", source),
+        }
+    }
+
+    /// Records rows `rows` of `pixels` seen from the reference of `size`, evened out by `gains`.
+    #[expect(clippy::too_many_arguments, reason = "the device, the encoder and the twin's five")]
+    pub fn encode(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        pixels: &Pixels,
+        transform: &Transform,
+        gains: &GainField,
+        size: Size,
+        rows: Range<u32>,
+    ) -> Image {
+        let source = transform.source_rows(pixels.size(), size, &rows);
+        let photo = gpu.upload_rows(encoder, pixels, &source);
+        let columns = gpu.rgba(Size::new(size.width, photo.size.height));
+        let out = gpu.rgba(Size::new(size.width, rows.len() as u32));
+        let mut params = Params {
+            size: dims(columns.size),
+            first: source.start as f32,
+            top: rows.start as f32,
+            xx: transform.to_f32(),
+            centre: [(size.width as f32 - 1.0) / 2.0, (size.height as f32 - 1.0) / 2.0],
+            unit: 2.0 / size.width as f32,
+            sharpness: CUBIC,
+            gains: gains.to_f32(),
+        };
+        let bindings = [(1, Bind::Image(&photo)), (2, Bind::Image(&columns))];
+        self.across.encode_at(gpu, encoder, &params, &bindings, dims(columns.size));
+        params.size = dims(out.size);
+        let bindings = [(3, Bind::Image(&columns)), (4, Bind::Image(&out))];
+        self.down.encode_at(gpu, encoder, &params, &bindings, dims(out.size));
+        out
+    }
+}
