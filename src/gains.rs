@@ -73,7 +73,7 @@ const ENCODING: f64 = 1.0 / 2.4;
 /// Deviations beyond this many times the typical one count ever less (Huber 1964).
 const HUBER: f64 = 1.5;
 /// Share of the patches' weight by which slopes are held to 0 (ridge regression).
-const EVENNESS: f64 = 0.02;
+const EVENNESS: f64 = 0.002;
 
 /// The factors of one channel by robust least squares over `patches`; 1 where there are none.
 pub fn fit(patches: &[Patch]) -> [f64; TERMS] {

@@ -7,9 +7,11 @@ use crate::frame::{Plane, Size};
 use crate::params::{MOTION_BLOCK, MOTION_SUMS, OUTSIDE, Slice};
 use crate::transform::Transform;
 
-/// Sums over the cells of each block, of [`MOTION_BLOCK`] cells a side: of the products of (x gradient, y gradient, value,
-/// 1) of `fixed`, of these with the residual `moving`(`transform`) − `fixed`, and of the squared residual; a cell counts
-/// by how near `depth` is to the slice, (1 − t²)².
+/// Sums over the cells of each block, of [`MOTION_BLOCK`] cells a side.
+///
+/// With the terms x gradient, y gradient and value of `fixed`, and one, they are those of the terms' products, of the
+/// terms times the residual `moving`(`transform`) − `fixed`, and of the squared residual. A cell counts by how near `depth`
+/// is to the slice: (1 − t²)².
 ///
 /// `fixed` and `depth` lie on the reference's grid, `moving` on its own; bilinear. Cells whose neighbours `fixed` does not
 /// cover do not count.

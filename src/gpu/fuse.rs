@@ -29,7 +29,6 @@ impl Fuse {
     }
 
     /// Records `sum` plus `band` by `weight`, which lies on half its grid; row 0 of `sum` is row `skip` (even) of `band`.
-    #[expect(clippy::too_many_arguments, reason = "the device, the encoder and the twin's four")]
     pub fn encode(
         &self,
         gpu: &Gpu,
