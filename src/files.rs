@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::frame::Window;
 use crate::image_io;
 use crate::plan::Step;
 
@@ -53,6 +54,47 @@ pub struct LeftOutFile {
     pub file: String,
     /// Why.
     pub reason: String,
+}
+
+/// What `merge` says it did.
+#[derive(Clone, Debug, Serialize)]
+pub struct MergeFile {
+    /// Format version, 1.
+    pub version: u32,
+    /// The picture.
+    pub picture: String,
+    /// Its bits a channel.
+    pub bits: u8,
+    /// The part of the reference that it shows.
+    pub window: Window,
+    /// The frame whose geometry it has.
+    pub reference: String,
+    /// Frames near → far.
+    pub order: Vec<String>,
+    /// Levels of focus among them.
+    pub levels: usize,
+    /// Whether the order was found; else it is the one given.
+    pub ordered: bool,
+    /// Whether which end is the near one was guessed from the picture.
+    pub near_guessed: bool,
+    /// For each frame the pixel matrix, reference → frame: 2×3, or 3×3 with perspective.
+    pub transforms: BTreeMap<String, Vec<[f64; 3]>>,
+    /// Frames that were not used.
+    pub left_out: Vec<LeftOutFile>,
+    /// Pictures of sub-stacks, near → far.
+    pub slabs: Vec<String>,
+    /// The depth map in the picture's geometry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth_map: Option<String>,
+    /// What computed it: "cpu" or an adapter's name.
+    pub device: String,
+    /// Wall time of the stages in milliseconds.
+    pub timings_ms: BTreeMap<String, f64>,
+}
+
+impl MergeFile {
+    /// The format's version.
+    pub const VERSION: u32 = VERSION;
 }
 
 /// `plan.json`.

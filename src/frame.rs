@@ -34,6 +34,19 @@ impl std::fmt::Display for Size {
     }
 }
 
+/// A part of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Window {
+    /// Columns left of it.
+    pub x: u32,
+    /// Rows above it.
+    pub y: u32,
+    /// Its columns.
+    pub width: u32,
+    /// Its rows.
+    pub height: u32,
+}
+
 /// A row-major plane without padding: `data.len() == size.area()`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plane<T> {

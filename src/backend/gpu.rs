@@ -372,6 +372,10 @@ impl Backend for GpuBackend<'_> {
         self.put_rows(plane, at, band, rows)
     }
 
+    fn fusion_area(&self) -> usize {
+        4 << 20
+    }
+
     fn pace(&self) -> Result<()> {
         self.recorder.pace()
     }

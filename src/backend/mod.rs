@@ -215,6 +215,9 @@ pub trait Backend {
     /// Likewise.
     fn put_rows_gray(&self, plane: Self::Gray, at: u32, band: &Self::Gray, rows: Range<u32>) -> Self::Gray;
 
+    /// Pixels of a band that is fused at a time.
+    fn fusion_area(&self) -> usize;
+
     /// Called between frames: bounds what a device has not done yet.
     fn pace(&self) -> Result<()>;
 }

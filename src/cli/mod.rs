@@ -3,6 +3,7 @@
 mod devices;
 mod exit;
 mod map;
+mod merge;
 mod plan;
 mod simulate;
 mod talk;
@@ -55,6 +56,8 @@ struct Global {
 enum Command {
     /// Group and order photos by focus, make a depth map
     Map(map::Args),
+    /// Fuse photos at many distances into one that is sharp everywhere
+    Merge(Box<merge::Args>),
     /// Pick N focus points from a map, pulled to texture
     Plan(plan::Args),
     /// List compute devices and which one would be used
@@ -101,6 +104,7 @@ fn run(cli: &Cli, talk: &Talk) -> Result<Exit> {
     let device = &cli.global.device;
     match &cli.command {
         Command::Map(args) => map::run(args, device, threads, talk),
+        Command::Merge(args) => merge::run(args, device, threads, talk),
         Command::Plan(args) => plan::run(args, talk),
         Command::Devices(args) => devices::run(args, device, talk),
         Command::Simulate(args) => simulate::run(args, talk),

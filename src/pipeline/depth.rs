@@ -3,9 +3,9 @@
 //! Every frame's planes come back from the scratch file as often as a pass needs them, one at a time, near to far.
 
 use super::curves::Curves;
-use super::map::Progress;
 use super::scratch::Scratch;
 use super::stream::{Interrupt, check};
+use super::survey::Progress;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::frame::{Plane, Size};
@@ -22,6 +22,33 @@ pub struct View {
     pub transform: Transform,
     /// Brightness of the reference over its own.
     pub gain: f32,
+}
+
+/// What was found, where it was computed.
+pub struct Measured<B: Backend> {
+    /// Levels, 0 nearest. The reference covers every cell, so there are no holes.
+    pub depth: B::Gray,
+    /// 0 guessed … 1 certain.
+    pub confidence: B::Gray,
+    /// All-in-focus colour times weight, and the weights, where it was asked for.
+    preview: Option<B::Rgba>,
+}
+
+impl<B: Backend> Measured<B> {
+    /// From a map that was made before.
+    pub const fn new(depth: B::Gray, confidence: B::Gray) -> Self {
+        Self { depth, confidence, preview: None }
+    }
+
+    /// All of it, for a map folder.
+    pub fn download(self, backend: &B) -> Result<Maps> {
+        let preview = self.preview.expect("a map has a preview");
+        Ok(Maps {
+            depth: backend.download(self.depth)?,
+            confidence: backend.download(self.confidence)?,
+            aif: to_picture(&backend.download_rgba(preview)?),
+        })
+    }
 }
 
 /// What a map folder shows, on the grid of the reference.
@@ -50,21 +77,22 @@ struct Passes<'a, B: Backend> {
 /// Passes over all levels: peak, first and final all-in-focus picture.
 const PASSES: usize = 3;
 
-/// Depth, confidence and all-in-focus picture of at least two `levels` on the reference's grid.
+/// Depth, confidence and, where asked for, an all-in-focus preview of at least two `levels` on the reference's grid.
 ///
 /// The registered measures in `scratch` are in the reference's geometry and exposure; `energy` is their mean over the frames.
 ///
 /// # Errors
 /// [`crate::error::Error::Io`] from the scratch file, [`crate::error::Error::Device`],
 /// [`crate::error::Error::Interrupted`].
-pub fn map<B: Backend>(
+pub fn measure<B: Backend>(
     backend: &B,
     levels: &[Vec<View>],
     energy: &B::Gray,
     scratch: &mut Scratch,
+    preview: bool,
     progress: Progress<'_>,
     interrupt: &Interrupt,
-) -> Result<Maps> {
+) -> Result<Measured<B>> {
     let count = levels.len() as u32;
     let mut passes = Passes { backend, levels, grid: scratch.grid(), scratch, progress, interrupt, done: 0 };
     let weight = backend.vote(energy, VOTE_FLOOR);
@@ -78,12 +106,8 @@ pub fn map<B: Backend>(
     let guide = backend.guide(&passes.all_in_focus(&raw)?);
     let depth = backend.bilateral(&raw, &trust, &guide, count);
     let confidence = backend.confidence(&raw, &depth, &height, &SHOWN_RULE);
-    let aif = backend.download_rgba(passes.all_in_focus(&depth)?)?;
-    Ok(Maps {
-        depth: backend.download(depth)?,
-        confidence: backend.download(confidence)?,
-        aif: to_picture(&aif),
-    })
+    let preview = if preview { Some(passes.all_in_focus(&depth)?) } else { None };
+    Ok(Measured { depth, confidence, preview })
 }
 
 impl<B: Backend> Passes<'_, B> {

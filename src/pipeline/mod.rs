@@ -2,10 +2,16 @@
 
 mod curves;
 mod depth;
+pub mod fusion;
+mod light;
 pub mod map;
+pub mod merge;
 mod outputs;
+mod overlap;
 pub mod plan;
+pub mod refine;
 pub mod register;
 mod request;
 mod scratch;
 pub mod stream;
+mod survey;

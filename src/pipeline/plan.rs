@@ -33,15 +33,9 @@ pub fn run(request: &Request, interrupt: &Interrupt) -> Result<PlanFile> {
     let folder = &request.folder;
     let map = MapFile::read(folder)?;
     let depth = image_io::read_tiff_f32(&folder.join("depth.tif"))?;
-    let confidence = match read(folder, "confidence.png", None)?.luma {
-        Luma::U16(plane) => {
-            Plane::new(plane.size, plane.data.iter().map(|&v| f32::from(v) / 65535.0).collect())
-        }
-        Luma::U8(_) => {
-            let reason = "has 8 bits where a map has 16; map the frames again";
-            return Err(Error::picture(&folder.join("confidence.png"), reason));
-        }
-    };
+    let confidence = image_io::read_png_gray16(&folder.join("confidence.png"))?;
+    let confidence =
+        Plane::new(confidence.size, confidence.data.iter().map(|&v| f32::from(v) / 65535.0).collect());
     let picture = read(folder, "aif.jpg", Some(1))?;
     let Luma::U8(luma) = &picture.luma else {
         return Err(Error::picture(

@@ -110,9 +110,40 @@ pub fn register<B: Backend>(
     let (width, height) = (f64::from(size(0).width), f64::from(size(0).height));
     Ok(plausible.then(|| Pose {
         transform: at.snapped(width, height),
-        gain: (mean_ratio(&sums).powf(ENCODING) * GAIN_STEPS).round() / GAIN_STEPS,
+        gain: gain(&sums),
         correlation: judged,
     }))
+}
+
+/// How `frame` lies on `reference` where neither is moved: its gain alone.
+///
+/// # Errors
+/// As [`register`].
+pub fn still<B: Backend>(
+    backend: &B,
+    reference: &Pyramid<B::Gray>,
+    frame: &Pyramid<B::Gray>,
+) -> Result<Pose> {
+    let sums = backend.align(&reference.levels[0].0, &frame.levels[0].0)?;
+    Ok(Pose { transform: Transform::IDENTITY, gain: gain(&sums), correlation: correlation(&sums) })
+}
+
+/// Whether neither of both shows anything to hold on to.
+///
+/// # Errors
+/// As [`register`].
+pub fn is_plain<B: Backend>(
+    backend: &B,
+    reference: &Pyramid<B::Gray>,
+    frame: &Pyramid<B::Gray>,
+) -> Result<bool> {
+    // Standard deviation of light, of full scale, over the coarsest level.
+    const PLAIN: f64 = 0.01;
+    let coarsest = reference.levels.len() - 1;
+    let sums = backend.align(&reference.levels[coarsest].0, &frame.levels[coarsest].0)?;
+    let [w, r, ww, _, rr] = moments(&sums);
+    let variance = |sum: f64, squares: f64| (squares - sum * sum / sums.count) / sums.count;
+    Ok(sums.count > 0.0 && variance(w, ww).max(variance(r, rr)) < PLAIN * PLAIN)
 }
 
 /// Correlation below which a frame shows something else.
@@ -219,6 +250,11 @@ fn correlation(sums: &NormalEquations) -> f64 {
     let (cov, var_w, var_r) = (wr - w * r / n, ww - w * w / n, rr - r * r / n);
     let flat = 1e-9 * n;
     if var_w < flat || var_r < flat { 0.0 } else { cov / (var_w * var_r).sqrt() }
+}
+
+/// Brightness, as encoded, of the reference over that of the frame.
+fn gain(sums: &NormalEquations) -> f64 {
+    (mean_ratio(sums).powf(ENCODING) * GAIN_STEPS).round() / GAIN_STEPS
 }
 
 /// Mean of the reference over that of the frame: blur keeps means.

@@ -47,7 +47,12 @@ impl Request {
     /// [`Error::Usage`] for fewer than two frames, an anchor or reference that is not among them, a point outside the
     /// picture, anchors that are one, an output folder that is a file; [`Error::Io`] for a folder that cannot be read.
     pub fn validate(&self) -> Result<Job> {
-        let files = expand(&self.frames, &self.output)?;
+        let files = expand(&self.frames, &|file| is_result(file, &self.output))?;
+        self.resolve(files)
+    }
+
+    /// As [`Self::validate`], of `files`.
+    pub(super) fn resolve(&self, files: Vec<PathBuf>) -> Result<Job> {
         if files.len() < 2 {
             let got = files.first().map_or("none".to_owned(), |file| format!("only {}", file.display()));
             return Err(Error::Usage(format!(
@@ -81,39 +86,48 @@ const ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "tif", "tiff"];
 /// What earlier runs left in the output folder, which may be the folder of the photos.
 const RESULTS: [&str; 5] = ["depth.tif", "depth.png", "confidence.png", "aif.jpg", "plan.png"];
 
-/// Files as given, folders replaced by the pictures in them in natural order; each file once. Results in `output` are no
-/// photos.
-fn expand(given: &[PathBuf], output: &Path) -> Result<Vec<PathBuf>> {
+/// Whether `file` is what an earlier run wrote into the folder `output`.
+fn is_result(file: &Path, output: &Path) -> bool {
+    let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+    folder.is_some()
+        && folder == output.canonicalize().ok()
+        && RESULTS.iter().any(|name| file.file_name() == Some(name.as_ref()))
+}
+
+/// Files as given, folders replaced by the pictures in them in natural order; each file once. What `is_result` says of is
+/// no photo.
+pub(super) fn expand(given: &[PathBuf], is_result: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    let output = output.canonicalize().ok();
     for path in given {
-        if !path.is_dir() {
+        if path.is_dir() {
+            files.extend(pictures(path, is_result)?);
+        } else {
             files.push(path.clone());
-            continue;
         }
-        let has_results = output.is_some() && path.canonicalize().ok() == output;
-        let is_result =
-            |file: &Path| has_results && RESULTS.iter().any(|name| file.file_name() == Some(name.as_ref()));
-        let mut inside = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(Error::io(path, "listing"))? {
-            let file = entry.map_err(Error::io(path, "listing"))?.path();
-            let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-            if ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
-                && file.is_file()
-                && !is_result(&file)
-            {
-                inside.push(file);
-            }
-        }
-        if inside.is_empty() {
-            return Err(Error::Usage(format!("{}: no JPEG, PNG or TIFF in this folder", path.display())));
-        }
-        inside.sort_by(|a, b| natord::compare(&a.to_string_lossy(), &b.to_string_lossy()));
-        files.extend(inside);
     }
     let mut seen = HashSet::new();
     files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
     Ok(files)
+}
+
+/// The photos in `folder`, in natural order.
+fn pictures(folder: &Path, is_result: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+    let mut inside = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "listing"))? {
+        let file = entry.map_err(Error::io(folder, "listing"))?.path();
+        let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        if ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+            && file.is_file()
+            && !is_result(&file)
+        {
+            inside.push(file);
+        }
+    }
+    if inside.is_empty() {
+        return Err(Error::Usage(format!("{}: no JPEG, PNG or TIFF in this folder", folder.display())));
+    }
+    inside.sort_by(|a, b| natord::compare(&a.to_string_lossy(), &b.to_string_lossy()));
+    Ok(inside)
 }
 
 /// An anchor as typed: a frame if one has that name, else a point.
@@ -201,7 +215,8 @@ mod tests {
         }
         let again = folder.path().join("f10.jpg");
         std::fs::write(folder.path().join("aif.jpg"), "").expect("a file");
-        let files = expand(&[folder.path().to_owned(), again], folder.path()).expect("a listing");
+        let is_result = |file: &Path| is_result(file, folder.path());
+        let files = expand(&[folder.path().to_owned(), again], &is_result).expect("a listing");
         let names: Vec<_> = files.iter().filter_map(|file| file.file_name()?.to_str()).collect();
         assert_eq!(names, ["f1.png", "f9.JPG", "f10.jpg"]);
     }

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crossbeam_channel::bounded;
 
 use crate::error::{Error, Result};
-use crate::frame::Frame;
-use crate::image_io::{self, Header, Spares};
+use crate::image_io::Header;
 
 /// A Ctrl-C that the pipeline looks at between frames.
 pub type Interrupt = AtomicBool;
@@ -20,31 +19,30 @@ pub fn check(interrupt: &Interrupt) -> Result<()> {
     if interrupt.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
 }
 
-/// Decodes `files` on `threads` threads and calls `consume` with index and result, in the order of completion.
+/// Decodes `files` by `decode` on `threads` threads and calls `consume` with index and result, in the order of
+/// completion.
 ///
 /// At most `threads` + 1 decoded frames are alive: one per decoder, one with the consumer.
-/// Colour is averaged over cells of `color_cell` pixels; `consume` may give frames back to `spares`.
 ///
 /// # Errors
 /// The first error of `consume`, or [`Error::Interrupted`]; then no further frame is decoded.
-pub fn stream(
+pub fn stream<T: Send>(
     files: &[(&Path, &Header)],
-    color_cell: Option<u32>,
+    decode: impl Fn(&Path, &Header) -> Result<T> + Sync,
     threads: usize,
     interrupt: &Interrupt,
-    spares: &Spares,
-    mut consume: impl FnMut(usize, Result<Frame>) -> Result<()>,
+    mut consume: impl FnMut(usize, Result<T>) -> Result<()>,
 ) -> Result<()> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = bounded(0);
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, files.len().max(1)) {
-            let (sender, next) = (sender.clone(), &next);
+            let (sender, next, decode) = (sender.clone(), &next, &decode);
             scope.spawn(move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some((path, header)) = files.get(index) else { break };
-                    let frame = image_io::decode_into(path, header, color_cell, spares);
+                    let frame = decode(path, header);
                     // The consumer is gone after an error: stop.
                     if sender.send((index, frame)).is_err() {
                         break;

@@ -1,0 +1,567 @@
+//! The whole of `merge`: survey the frames, place them anew, even out their light, fuse, write.
+
+use std::path::{Path, PathBuf};
+
+use super::depth::Measured;
+use super::fusion::Fusion;
+use super::map::left_out;
+use super::refine::{Align, Placed, refine};
+use super::request::{self, Request, expand};
+use super::stream::{Interrupt, check, stream};
+use super::survey::{Care, Progress, Run, Survey};
+use super::{light, overlap};
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::files::{LeftOutFile, MapFile, MergeFile, name_from};
+use crate::folder::NewFolder;
+use crate::frame::{Pixels, Plane, Size, Window};
+use crate::gains::GainField;
+use crate::image_io::{self, Header, Limits, Metadata, OutputFormat, Spares, WriteOptions};
+use crate::params::{FusionRule, Prior, Standing};
+use crate::transform::Transform;
+
+/// How frames become one picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Bands weighted by their own energy, that of the finest, and the depth map.
+    Auto,
+    /// The same without the depth map and more decided: close to selecting the sharpest band.
+    Pyramid,
+    /// All bands weighted alike, by the energy of the finest.
+    Weighted,
+    /// By the depth map alone.
+    Depth,
+}
+
+/// What wins where a near object covers a far one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefer {
+    /// The frame in which the far object is sharp beside its blurred neighbour.
+    Sharp,
+    /// The frame in which the near object is sharp, up to where its blur would reach.
+    Front,
+}
+
+/// Sub-stacks to write besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slabs {
+    /// Levels of each.
+    pub levels: usize,
+    /// Levels that two neighbours share.
+    pub overlap: usize,
+}
+
+/// How to merge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// What may differ between frames. Default: similarity.
+    pub align: Align,
+    /// How frames become one. Default: auto.
+    pub method: Method,
+    /// Who wins at depth edges. Default: sharp.
+    pub prefer: Prefer,
+    /// Whether only what all frames show is kept. Default: true.
+    pub crop: bool,
+    /// Bits a channel of TIFF and PNG, 8 or 16. Default: 16.
+    pub bits: u8,
+    /// Quality of a JPEG, 1…100. Default: 95.
+    pub quality: u8,
+    /// Sub-stacks to write first. Default: none.
+    pub slabs: Option<Slabs>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            align: Align::Similarity,
+            method: Method::Auto,
+            prefer: Prefer::Sharp,
+            crop: true,
+            bits: 16,
+            quality: WriteOptions::default().quality,
+            slabs: None,
+        }
+    }
+}
+
+/// What `merge` does.
+#[derive(Clone, Debug)]
+pub struct Job {
+    stack: request::Job,
+    /// Found before, with the folder it lies in.
+    map: Option<(PathBuf, MapFile)>,
+    output: PathBuf,
+    depth_map: Option<PathBuf>,
+    options: Options,
+}
+
+/// What `merge` made.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// For programs.
+    pub merge: MergeFile,
+    /// Whether something was left out that the user did not ask to leave out.
+    pub unasked: bool,
+}
+
+impl Job {
+    /// Resolves names. `request.output` is the picture; its frames may be one folder with a map or a session.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for all that makes no sense, [`Error::Io`] for a folder that cannot be read.
+    pub fn new(request: &Request, depth_map: Option<PathBuf>, options: Options) -> Result<Self> {
+        let output = request.output.clone();
+        OutputFormat::from_path(&output)?;
+        if let Some(depth_map) = &depth_map {
+            check_depth_map(depth_map, &output)?;
+        }
+        if output.is_dir() {
+            return Err(Error::Usage(format!("-o {}: is a folder; name a picture", output.display())));
+        }
+        let folder = match output.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let results = Results { output: &output, depth_map: depth_map.as_deref() };
+        let mut asked = Request { output: folder, ..request.clone() };
+        let map = match &request.frames[..] {
+            [folder] if folder.join("map.json").is_file() && !folder.join("session.json").is_file() => {
+                let map = MapFile::read(folder)?;
+                let anchored = request.near.is_some() || request.far.is_some() || request.reference.is_some();
+                if anchored {
+                    return Err(Error::Usage(format!(
+                        "{}: the map says which frames are near, far and the reference; leave these options out, or \
+                         give the photos themselves",
+                        folder.display()
+                    )));
+                }
+                Some((folder.clone(), map))
+            }
+            [folder] if folder.join("session.json").is_file() => {
+                asked.frames = vec![folder.join("stack")];
+                None
+            }
+            _ => None,
+        };
+        let files = match &map {
+            Some((folder, map)) => map.order.iter().map(|name| folder.join(name)).collect(),
+            None => expand(&asked.frames, &|file| results.holds(file))?,
+        };
+        let stack = asked.resolve(files)?;
+        if let Some(file) = stack.files.iter().find(|file| same_file(file, &output)) {
+            return Err(Error::Usage(format!(
+                "-o {}: is one of the frames; name another file, photos are never overwritten",
+                file.display()
+            )));
+        }
+        Ok(Self { stack, map, output, depth_map, options })
+    }
+
+    /// Levels of focus that are left for slabs to share.
+    fn slabs(&self, levels: usize) -> Vec<std::ops::Range<usize>> {
+        let Some(Slabs { levels: length, overlap }) = self.options.slabs else { return Vec::new() };
+        let step = length - overlap;
+        let mut slabs = Vec::new();
+        let mut start = 0;
+        while start == 0 || start + overlap < levels {
+            slabs.push(start..(start + length).min(levels));
+            start += step;
+        }
+        slabs
+    }
+
+    /// Where slab `number` (from 1 on) is written: beside the picture, without loss.
+    fn slab_path(&self, number: usize) -> PathBuf {
+        self.output.with_file_name(format!("{}_slab_{number:02}.tif", stem(&self.output)))
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn check_depth_map(depth_map: &Path, output: &Path) -> Result<()> {
+    let format = OutputFormat::from_path(depth_map)?;
+    if format == OutputFormat::Jpeg {
+        return Err(Error::Usage(format!(
+            "--depth-map {}: a JPEG cannot hold depth; end the name in .tif (levels as float32) or .png (16 bit)",
+            depth_map.display()
+        )));
+    }
+    if same_file(depth_map, output) || depth_map == output {
+        return Err(Error::Usage(format!("--depth-map {}: is the picture itself", depth_map.display())));
+    }
+    Ok(())
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
+/// What an earlier run of the same command wrote, which is no photo.
+struct Results<'a> {
+    output: &'a Path,
+    depth_map: Option<&'a Path>,
+}
+
+impl Results<'_> {
+    fn holds(&self, file: &Path) -> bool {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let slab = name.strip_prefix(&format!("{}_slab_", stem(self.output)));
+        let beside = || {
+            let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).join(".").canonicalize().ok();
+            folder(file) == folder(self.output)
+        };
+        same_file(file, self.output)
+            || self.depth_map.is_some_and(|depth_map| same_file(file, depth_map))
+            || (slab.is_some_and(|number| number.parse::<u32>().is_ok()) && beside())
+    }
+}
+
+/// Merges the frames of `job` and writes the picture.
+///
+/// # Errors
+/// [`Error::Stack`] if fewer than two frames are usable or they share too little, [`Error::Usage`], [`Error::Io`] and
+/// [`Error::Device`] as they come, [`Error::Interrupted`]. Nothing half-written is left.
+pub fn run<B: Backend>(
+    backend: &B,
+    job: &Job,
+    progress: Progress<'_>,
+    interrupt: &Interrupt,
+) -> Result<Outcome> {
+    let stack = &job.stack;
+    let folder =
+        NewFolder::create(&stack.output).map_err(Error::io(&stack.output, "making the output folder"))?;
+    let care = if job.options.align == Align::None { Care::Still } else { Care::Lenient };
+    let mut run = Run::new(backend, stack, care, progress, interrupt);
+    let (mut survey, depth) = match &job.map {
+        Some((folder, map)) => {
+            let survey = run.adopt(map)?;
+            let depth = read_depth(backend, folder, survey.grid())?;
+            (survey, Some(depth))
+        }
+        None => {
+            let mut survey = run.survey()?;
+            let depth = if survey.unordered { None } else { Some(run.depth(&mut survey, false)?) };
+            (survey, depth)
+        }
+    };
+    let stack = run.place(job, &mut survey, depth)?;
+    let merge = Merge { job, survey: &survey, stack };
+    let outcome = merge.write(&mut run)?;
+    folder.keep();
+    Ok(outcome)
+}
+
+/// Depth and confidence of the map in `folder`.
+fn read_depth<B: Backend>(backend: &B, folder: &Path, grid: Size) -> Result<Measured<B>> {
+    let (path, confidence_path) = (folder.join("depth.tif"), folder.join("confidence.png"));
+    let depth = image_io::read_tiff_f32(&path)?;
+    let confidence = image_io::read_png_gray16(&confidence_path)?;
+    for (path, size) in [(path, depth.size), (confidence_path, confidence.size)] {
+        if size != grid {
+            let reason = format!("is {size} where its map is {grid}; map the frames again");
+            return Err(Error::picture(&path, reason));
+        }
+    }
+    let confidence = confidence.data.iter().map(|&value| f32::from(value) / 65535.0).collect();
+    let known = depth.data.iter().map(|&value| if value.is_nan() { 0.0 } else { value }).collect();
+    Ok(Measured::new(backend.upload(Plane::new(grid, known)), backend.upload(Plane::new(grid, confidence))))
+}
+
+/// The frames as they are fused.
+struct Stack<B: Backend> {
+    /// Near to far.
+    frames: Vec<Frame>,
+    /// Levels of focus.
+    levels: usize,
+    /// Depth in levels and confidence on the grid, and whether they are known at all.
+    depth: [B::Gray; 2],
+    known: bool,
+}
+
+/// A frame that is fused.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    /// Place in the job's list.
+    file: usize,
+    level: usize,
+    /// Picture → frame in pixels.
+    transform: Transform,
+    gains: GainField,
+}
+
+impl<B: Backend> Run<'_, B> {
+    /// Places the frames of `survey` for fusion and evens out their light.
+    fn place(&mut self, job: &Job, survey: &mut Survey<B>, depth: Option<Measured<B>>) -> Result<Stack<B>> {
+        let (grid, cell) = (survey.grid(), survey.cell);
+        let levels = survey.order.clusters.len();
+        let ordered: Vec<(usize, usize)> = (survey.order.clusters.iter().enumerate())
+            .flat_map(|(level, frames)| frames.iter().map(move |&frame| (level, frame)))
+            .collect();
+        let place = |&(level, frame): &(usize, usize)| Placed {
+            record: survey.frames[frame],
+            level: level as f32,
+            transform: survey.grid_transform(frame),
+        };
+        let mut placed: Vec<Placed> = ordered.iter().map(place).collect();
+        let reference = ordered.iter().position(|&(_, frame)| frame == survey.reference);
+        let reference = reference.expect("the reference is one of the order");
+        let (backend, progress, interrupt) = (self.backend, self.progress, self.interrupt);
+        let scratch = &mut survey.scratch;
+        if let Some(Measured { depth, .. }) = &depth {
+            self.timed("align", |_| {
+                let align = job.options.align;
+                refine(backend, &mut placed, reference, align, depth, levels, scratch, progress, interrupt)
+            })?;
+        }
+        let gains = self.timed("light", |_| light::gains(backend, &placed, reference, scratch, interrupt))?;
+        let frames = placed.iter().zip(&ordered).zip(gains).map(|((placed, &(level, _)), gains)| Frame {
+            file: placed.record,
+            level,
+            transform: placed.transform.from_grid(f64::from(cell)),
+            gains,
+        });
+        let known = depth.is_some();
+        let blank = || backend.upload(Plane::filled(grid, 0.0));
+        let depth = match depth {
+            Some(Measured { depth, confidence, .. }) => [depth, confidence],
+            None => [blank(), blank()],
+        };
+        Ok(Stack { frames: frames.collect(), levels, depth, known })
+    }
+}
+
+/// Share of the longer side that the blur of near objects is taken to reach.
+const FRONT_REACH: f64 = 0.01;
+
+/// A stack about to be fused.
+struct Merge<'a, B: Backend> {
+    job: &'a Job,
+    survey: &'a Survey<B>,
+    stack: Stack<B>,
+}
+
+impl<B: Backend> Merge<'_, B> {
+    /// Fuses and writes all that was asked for.
+    fn write(&self, run: &mut Run<'_, B>) -> Result<Outcome> {
+        let job = self.job;
+        let window = self.window()?;
+        let reference = self.survey.frames[self.survey.reference];
+        let metadata = self.metadata(reference);
+        let mut slabs = Vec::new();
+        let ranges = job.slabs(self.stack.levels);
+        for (number, levels) in ranges.iter().enumerate() {
+            let picture = run.timed("fuse slabs", |run| self.fuse(run, levels, &window, 16))?;
+            let path = job.slab_path(number + 1);
+            run.timed("write", |_| image_io::write_picture(&path, &picture, &metadata, &self.writing()))?;
+            slabs.push(path);
+        }
+        let bits =
+            if OutputFormat::from_path(&job.output)? == OutputFormat::Jpeg { 8 } else { job.options.bits };
+        let picture = run.timed("fuse", |run| {
+            if slabs.is_empty() {
+                self.fuse(run, &(0..self.stack.levels), &window, bits)
+            } else {
+                self.fuse_slabs(run, &slabs, &ranges, &window, bits)
+            }
+        })?;
+        check(run.interrupt)?;
+        run.timed("write", |run| {
+            if let Some(path) = &job.depth_map {
+                self.write_depth(run.backend, path, &window)?;
+            }
+            image_io::write_picture(&job.output, &picture, &metadata, &self.writing())
+        })?;
+        Ok(self.describe(run, &window, bits, &slabs))
+    }
+
+    fn writing(&self) -> WriteOptions {
+        WriteOptions { quality: self.job.options.quality }
+    }
+
+    /// The part of the reference that is kept.
+    fn window(&self) -> Result<Window> {
+        let size = self.survey.size;
+        if !self.job.options.crop {
+            return Ok(Window { x: 0, y: 0, width: size.width, height: size.height });
+        }
+        let transforms: Vec<Transform> = self.stack.frames.iter().map(|frame| frame.transform).collect();
+        overlap::common(size, size, &transforms).ok_or_else(|| {
+            let text = "the frames have no part of the picture in common: photograph them from one place, or keep \
+                        what only some of them show with --no-crop";
+            Error::Stack(text.to_owned())
+        })
+    }
+
+    /// What the reference carries besides its pixels; a photo whose metadata cannot be read is still a photo.
+    fn metadata(&self, reference: usize) -> Metadata {
+        let path = &self.job.stack.files[reference];
+        let metadata = image_io::metadata(path, &self.survey.headers[&reference]).unwrap_or_else(|error| {
+            tracing::warn!("{error}: its EXIF and colour profile are not copied");
+            Metadata::default()
+        });
+        if !metadata.icc_is_sound() {
+            tracing::warn!("{}: its colour profile is broken; it is copied as it is", path.display());
+        }
+        metadata
+    }
+
+    /// How much frames count.
+    fn rule(&self) -> FusionRule {
+        let front = self.job.options.prefer == Prefer::Front;
+        let rule = match self.job.options.method {
+            Method::Auto => FusionRule {
+                band_power: 2,
+                finest_power: 2,
+                prior: Prior { radius: 2.7, wide: 1.8, floor: if front { 0.01 } else { 0.25 } },
+            },
+            Method::Pyramid => FusionRule { band_power: 4, finest_power: 4, prior: Prior::NONE },
+            Method::Weighted => FusionRule { band_power: 0, finest_power: 8, prior: Prior::NONE },
+            Method::Depth => FusionRule {
+                band_power: 0,
+                finest_power: 0,
+                prior: Prior { radius: 1.0, wide: 0.0, floor: 1e-6 },
+            },
+        };
+        if self.stack.known { rule } else { FusionRule { prior: Prior::NONE, ..rule } }
+    }
+
+    /// A picture without frames.
+    fn fusion<'b>(&self, backend: &'b B, size: Size, depth: [B::Gray; 2]) -> Fusion<'b, B> {
+        let [mut depth, confidence] = depth;
+        if self.job.options.prefer == Prefer::Front {
+            let longer = f64::from(size.width.max(size.height) / self.survey.cell);
+            depth = backend.front(&depth, (FRONT_REACH * longer).ceil() as u32);
+        }
+        Fusion::new(backend, size, self.rule(), [depth, confidence], backend.fusion_area())
+    }
+
+    /// The frames of `levels` as one picture.
+    fn fuse(
+        &self,
+        run: &mut Run<'_, B>,
+        levels: &std::ops::Range<usize>,
+        window: &Window,
+        bits: u8,
+    ) -> Result<Pixels> {
+        let Self { job, survey, stack } = self;
+        let frames: Vec<&Frame> = stack.frames.iter().filter(|frame| levels.contains(&frame.level)).collect();
+        let mut fusion = self.fusion(run.backend, survey.size, stack.depth.clone());
+        let files: Vec<(&Path, &Header)> = frames
+            .iter()
+            .map(|frame| (job.stack.files[frame.file].as_path(), &survey.headers[&frame.file]))
+            .collect();
+        let spares = Spares::default();
+        let mut done = 0;
+        let (progress, interrupt) = (run.progress, run.interrupt);
+        let decode = |path: &Path, header: &Header| image_io::decode_pixels(path, header, &spares);
+        stream(&files, decode, job.stack.threads, interrupt, |slot, pixels| {
+            done += 1;
+            progress("fuse", done, files.len());
+            // It was read once: a photo that cannot be read now must not be missing without a word.
+            let pixels = pixels?;
+            let Frame { level, transform, gains, .. } = frames[slot];
+            let standing = Standing {
+                level: *level as f32,
+                half: 0.0,
+                cell: survey.cell,
+                frame: survey.size,
+                size: survey.size,
+            };
+            fusion.add(&pixels, transform, gains, &standing)?;
+            spares.give_pixels(pixels);
+            Ok(())
+        })?;
+        drop(spares);
+        fusion.finish(window, bits)
+    }
+
+    /// Written slabs as one picture.
+    fn fuse_slabs(
+        &self,
+        run: &mut Run<'_, B>,
+        slabs: &[PathBuf],
+        ranges: &[std::ops::Range<usize>],
+        window: &Window,
+        bits: u8,
+    ) -> Result<Pixels> {
+        let Self { survey, stack, .. } = self;
+        let mut fusion = self.fusion(run.backend, survey.size, stack.depth.clone());
+        let shift = Transform::similarity(0.0, 0.0, [-f64::from(window.x), -f64::from(window.y)], [0.0; 2]);
+        for (path, levels) in slabs.iter().zip(ranges) {
+            check(run.interrupt)?;
+            let header = image_io::probe(path, &Limits::default())?;
+            let pixels = image_io::decode_pixels(path, &header, &Spares::default())?;
+            let standing = Standing {
+                level: (levels.start + levels.end - 1) as f32 / 2.0,
+                half: (levels.len() - 1) as f32 / 2.0,
+                cell: survey.cell,
+                frame: header.size,
+                size: survey.size,
+            };
+            fusion.add(&pixels, &shift, &GainField::UNITY, &standing)?;
+        }
+        fusion.finish(window, bits)
+    }
+
+    /// Writes depth in the picture's geometry, pixel by pixel.
+    fn write_depth(&self, backend: &B, path: &Path, window: &Window) -> Result<()> {
+        let depth = backend.download(self.stack.depth[0].clone())?;
+        let cell = f64::from(self.survey.cell);
+        let offset = Transform::similarity(0.0, 0.0, [f64::from(window.x), f64::from(window.y)], [0.0; 2]);
+        // From the window's pixels to the cells that they lie in.
+        let half = (cell - 1.0) / 2.0;
+        let to_cells = Transform::affine([1.0 / cell, 0.0, -half / cell, 0.0, 1.0 / cell, -half / cell]);
+        let plane = crate::cpu::warp::warp(
+            &depth,
+            &to_cells.after(&offset),
+            1.0,
+            crate::params::Edge::Replicate,
+            Size::new(window.width, window.height),
+        );
+        if OutputFormat::from_path(path)? == OutputFormat::Tiff {
+            return image_io::write_tiff_f32(path, &plane, 1);
+        }
+        let far = (self.stack.levels - 1).max(1) as f32;
+        let scaled = plane.data.iter().map(|value| (value / far * 65535.0).round() as u16).collect();
+        image_io::write_png_gray16(path, &Plane::new(plane.size, scaled))
+    }
+
+    fn describe(&self, run: &Run<'_, B>, window: &Window, bits: u8, slabs: &[PathBuf]) -> Outcome {
+        let Self { job, survey, stack } = self;
+        let folder = &job.stack.output;
+        let name = |file: usize| name_from(folder, &job.stack.files[file]);
+        let (reasons, unasked) = left_out(&run.left_out, &survey.frames, &survey.order);
+        let rows = |transform: &Transform| {
+            let [a, b, c, d, e, f] = transform.matrix;
+            let [g, h] = transform.perspective;
+            let affine = vec![[a, b, c], [d, e, f]];
+            if transform.is_affine() { affine } else { [affine, vec![[g, h, 1.0]]].concat() }
+        };
+        let merge = MergeFile {
+            version: MergeFile::VERSION,
+            picture: job.output.display().to_string(),
+            bits,
+            window: *window,
+            reference: name(survey.frames[survey.reference]),
+            order: stack.frames.iter().map(|frame| name(frame.file)).collect(),
+            levels: stack.levels,
+            ordered: !survey.unordered,
+            near_guessed: survey.order.near_guessed,
+            transforms: stack.frames.iter().map(|frame| (name(frame.file), rows(&frame.transform))).collect(),
+            left_out: reasons
+                .into_iter()
+                .map(|(file, reason)| LeftOutFile { file: name(file), reason })
+                .collect(),
+            slabs: slabs.iter().map(|path| path.display().to_string()).collect(),
+            depth_map: job.depth_map.as_ref().map(|path| path.display().to_string()),
+            device: run.backend.name().to_owned(),
+            timings_ms: run.timings.clone(),
+        };
+        Outcome { merge, unasked }
+    }
+}

@@ -1,0 +1,571 @@
+//! What `map` and `merge` have in common: every frame decoded once, registered, ordered, and depth found.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use super::depth::{self, Measured, View};
+use super::register::{Pose, Pyramid, halvings, is_plain, register, still, to_linear};
+use super::request::Job;
+use super::scratch::{Record, Scratch};
+use super::stream::{Interrupt, check, stream};
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::files::MapFile;
+use crate::frame::{Plane, Size};
+use crate::image_io::{self, Header, Limits, Spares};
+use crate::order::{self, Anchor, Anchors, Blocks, FocusOrder};
+use crate::params::{Edge, OUTSIDE, cell_for};
+use crate::transform::Transform;
+
+/// Says what of the files is not looked at.
+fn warn_of_more(files: &[std::path::PathBuf], headers: &BTreeMap<usize, Header>) {
+    let first = |what: fn(&Header) -> bool| {
+        let mut found = headers.iter().filter(|(_, header)| what(header));
+        let file = files[*found.next()?.0].display();
+        Some(match found.count() {
+            0 => format!("{file}"),
+            more => format!("{file} and {more} more"),
+        })
+    };
+    if let Some(files) = first(|header| header.more_pictures) {
+        tracing::warn!("{files}: several pictures in one file: the first one is taken");
+    }
+    if let Some(files) = first(|header| header.alpha) {
+        tracing::warn!("{files}: transparency is not looked at");
+    }
+}
+
+/// Told the stage, how much of it is done, and how much there is.
+pub type Progress<'a> = &'a dyn Fn(&'static str, usize, usize);
+
+/// Why frames were left out, by their place in the job's list.
+pub(super) type LeftOut = BTreeMap<usize, String>;
+
+/// How frames come to lie on each other, and what is done where they show too little for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Frames that do not fit are left out; no order is an error.
+    Strict,
+    /// Plain frames lie as they are; without an order the one given counts.
+    Lenient,
+    /// Like that, and no frame is moved.
+    Still,
+}
+
+/// What was found out about a stack.
+pub(super) struct Survey<B: Backend> {
+    /// Headers of the usable frames, by place in the job's list.
+    pub headers: BTreeMap<usize, Header>,
+    /// Size of every frame in pixels.
+    pub size: Size,
+    /// Side in pixels of the cells that depth is found on.
+    pub cell: u32,
+    /// Places of the readable frames in the job's list; poses and order count these.
+    pub frames: Vec<usize>,
+    /// The frame whose geometry the results have.
+    pub reference: usize,
+    /// How every frame lies on the reference, if it does.
+    pub poses: Vec<Option<Pose>>,
+    /// Levels of focus.
+    pub order: FocusOrder,
+    /// Whether the order is just the one given.
+    pub unordered: bool,
+    /// Mean focus measure of the registered frames.
+    pub energy: B::Gray,
+    /// Planes of the frames.
+    pub scratch: Scratch,
+}
+
+impl<B: Backend> Survey<B> {
+    /// Size of the grid.
+    pub fn grid(&self) -> Size {
+        self.scratch.grid()
+    }
+
+    /// Reference → frame in cells of the grid.
+    pub fn grid_transform(&self, frame: usize) -> Transform {
+        let pose = self.poses[frame].expect("only registered frames are ordered");
+        pose.transform.from_grid(base_cell(self.grid()))
+    }
+
+    /// The frames of every level, as depth needs them.
+    fn levels(&self) -> Vec<Vec<View>> {
+        let view = |&frame: &usize| View {
+            record: self.frames[frame],
+            transform: self.grid_transform(frame),
+            gain: self.poses[frame].expect("only registered frames are ordered").gain as f32,
+        };
+        self.order.clusters.iter().map(|level| level.iter().map(view).collect()).collect()
+    }
+}
+
+/// A reference with the poses and the order found on it; `energy` is the mean focus measure of the registered frames.
+struct Settled<B: Backend> {
+    reference: usize,
+    poses: Vec<Option<Pose>>,
+    order: FocusOrder,
+    unordered: bool,
+    energy: B::Gray,
+}
+
+/// What a command is run with.
+pub(super) struct Run<'a, B: Backend> {
+    pub backend: &'a B,
+    pub job: &'a Job,
+    pub care: Care,
+    pub progress: Progress<'a>,
+    pub interrupt: &'a Interrupt,
+    pub timings: BTreeMap<String, f64>,
+    pub left_out: LeftOut,
+}
+
+impl<'a, B: Backend> Run<'a, B> {
+    /// Before anything was looked at.
+    pub fn new(
+        backend: &'a B,
+        job: &'a Job,
+        care: Care,
+        progress: Progress<'a>,
+        interrupt: &'a Interrupt,
+    ) -> Self {
+        Self { backend, job, care, progress, interrupt, timings: BTreeMap::new(), left_out: LeftOut::new() }
+    }
+
+    /// Decodes every frame once, registers and orders them.
+    ///
+    /// # Errors
+    /// [`Error::Stack`] if fewer than two frames or levels are usable, [`Error::Usage`] if an anchor or the reference is
+    /// not usable, [`Error::Io`] and [`Error::Device`] as they come, [`Error::Interrupted`].
+    pub fn survey(&mut self) -> Result<Survey<B>> {
+        let headers = self.timed("probe", Self::probe)?;
+        let size = headers.values().next().map_or(Size::new(0, 0), |header| header.size);
+        let cell = cell_for(size.width, size.height);
+        let mut scratch = self.scratch(size.grid(cell))?;
+        let (frames, rough) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
+        let settled = self.settle(&frames, &rough, size.grid(cell), &mut scratch)?;
+        let Settled { reference, poses, order, unordered, energy } = settled;
+        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered, energy, scratch })
+    }
+
+    /// As [`Self::survey`] found it before: order, reference and transforms of `map`, whose frames, near to far, are the
+    /// job's.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the frames are not those of the map, and as [`Self::survey`].
+    pub fn adopt(&mut self, map: &MapFile) -> Result<Survey<B>> {
+        let headers = self.timed("probe", Self::probe)?;
+        let size = headers.values().next().map_or(Size::new(0, 0), |header| header.size);
+        if size != Size::new(map.width, map.height) || map.cell != cell_for(size.width, size.height) {
+            return Err(Error::Usage(format!(
+                "the frames are {size}, their map is of {}×{}: map them again",
+                map.width, map.height
+            )));
+        }
+        let (cell, grid) = (map.cell, size.grid(map.cell));
+        let mut scratch = self.scratch(grid)?;
+        let (frames, _) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
+        let place = |name: &String| {
+            let index = map.order.iter().position(|file| file == name)?;
+            frames.iter().position(|&frame| frame == index)
+        };
+        let clusters = map.clusters.iter().map(|level| level.iter().filter_map(place).collect::<Vec<_>>());
+        let order = FocusOrder {
+            clusters: clusters.filter(|level| !level.is_empty()).collect(),
+            left_out: Vec::new(),
+            near_guessed: map.near_guessed,
+        };
+        let reference = place(&map.reference).ok_or_else(|| {
+            Error::Usage(format!(
+                "{}: the map's reference cannot be used; map the frames again",
+                map.reference
+            ))
+        })?;
+        let pose = |&frame: &usize| {
+            let [[a, b, c], [d, e, f]] = *map.transforms.get(&map.order[frame])?;
+            let transform = Transform::affine([a, b, c, d, e, f]);
+            let transform = transform.to_grid(f64::from(cell)).to_grid(base_cell(grid));
+            Some(Pose { transform, gain: 1.0, correlation: 1.0 })
+        };
+        let poses: Vec<Option<Pose>> = frames.iter().map(pose).collect();
+        if let Some(frame) = poses.iter().position(Option::is_none) {
+            let name = &map.order[frames[frame]];
+            return Err(Error::Usage(format!(
+                "{name}: the map has no transform for it; map the frames again"
+            )));
+        }
+        let energy = self.backend.upload(Plane::filled(grid, 0.0));
+        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered: false, energy, scratch })
+    }
+
+    /// An empty scratch file for frames on `grid`.
+    pub fn scratch(&self, grid: Size) -> Result<Scratch> {
+        let mut base = grid;
+        (0..halvings(grid)).for_each(|_| base = base.grid(2));
+        Scratch::new(&self.job.output, grid, base)
+    }
+
+    /// Depth and confidence of a surveyed stack, and where asked for an all-in-focus preview.
+    pub fn depth(&mut self, survey: &mut Survey<B>, preview: bool) -> Result<Measured<B>> {
+        let levels = survey.levels();
+        self.timed("depth", |run| {
+            let (energy, scratch) = (&survey.energy, &mut survey.scratch);
+            depth::measure(run.backend, &levels, energy, scratch, preview, run.progress, run.interrupt)
+        })
+    }
+
+    /// Finds a reference that is in the order itself, and with it poses and order.
+    ///
+    /// The medoid is tried first. Where most frames do not fit it, it is the odd one out, and the medoid of the rest
+    /// takes its place; where ordering leaves it out, the middle of the order does.
+    fn settle(
+        &mut self,
+        frames: &[usize],
+        rough: &Blocks,
+        grid: Size,
+        scratch: &mut Scratch,
+    ) -> Result<Settled<B>> {
+        const TRIES: usize = 3;
+        let asked = self.job.reference;
+        let mut reference = match asked {
+            Some(index) => self.position(index, frames, "--reference")?,
+            None => self.medoid(rough, |_| true)?,
+        };
+        let mut poses = self.timed("register", |run| run.register(frames, reference, scratch))?;
+        let fit = |poses: &[Option<Pose>]| poses.iter().flatten().count();
+        if asked.is_none() && 2 * fit(&poses) < frames.len() {
+            let other = self.medoid(rough, |frame| poses[frame].is_none())?;
+            let others = self.timed("register", |run| run.register(frames, other, scratch))?;
+            if fit(&others) > fit(&poses) {
+                (reference, poses) = (other, others);
+            }
+        }
+        for _ in 0..TRIES {
+            self.note_unregistered(frames, &poses);
+            let (order, energy) = self.timed("order", |run| run.order(frames, &poses, grid, scratch))?;
+            let (order, unordered) = match order {
+                Some(order) => (order, false),
+                None => (as_given(&poses), true),
+            };
+            if order.clusters.iter().flatten().any(|&frame| frame == reference) {
+                return Ok(Settled { reference, poses, order, unordered, energy });
+            }
+            if let Some(index) = asked {
+                let out = order.left_out.iter().find(|out| out.frame == reference);
+                let reason =
+                    out.map_or_else(|| "it is not in the order".to_owned(), |out| out.reason.to_string());
+                let file = self.job.files[index].display();
+                return Err(Error::Usage(format!(
+                    "--reference {file}: is left out: {reason}; name another frame"
+                )));
+            }
+            reference = order.clusters[order.clusters.len() / 2][0];
+            poses = self.timed("register", |run| run.register(frames, reference, scratch))?;
+        }
+        let text =
+            "no frame near the middle of the order fits the others well enough: name one with --reference";
+        Err(Error::Stack(text.to_owned()))
+    }
+
+    /// Names the frames without a pose among those left out, and no others for that reason.
+    fn note_unregistered(&mut self, frames: &[usize], poses: &[Option<Pose>]) {
+        self.left_out.retain(|_, reason| reason != NOT_REGISTERED);
+        for (&frame, _) in frames.iter().zip(poses).filter(|(_, pose)| pose.is_none()) {
+            self.left_out.insert(frame, NOT_REGISTERED.to_owned());
+        }
+    }
+
+    /// Runs a stage and notes its wall time; times of one name add up.
+    pub fn timed<R>(&mut self, stage: &str, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        check(self.interrupt)?;
+        let start = Instant::now();
+        let result = work(self);
+        let elapsed = start.elapsed().as_secs_f64() * 1000.0;
+        *self.timings.entry(stage.to_owned()).or_default() += elapsed;
+        tracing::info!("{stage}: {elapsed:.0} ms");
+        result
+    }
+
+    /// Headers of the frames of the most frequent size, by place in the list.
+    pub fn probe(&mut self) -> Result<BTreeMap<usize, Header>> {
+        let limits = Limits::default();
+        let probed: Vec<_> = self.job.files.par_iter().map(|file| image_io::probe(file, &limits)).collect();
+        let mut headers = BTreeMap::new();
+        for (index, header) in probed.into_iter().enumerate() {
+            match header {
+                Ok(header) => drop(headers.insert(index, header)),
+                Err(error) => self.leave_out(index, &error),
+            }
+        }
+        let count = |size: Size| headers.values().filter(|header| header.size == size).count();
+        let sizes =
+            headers.iter().map(|(index, header)| (count(header.size), usize::MAX - index, header.size));
+        let Some((_, _, size)) = sizes.max_by_key(|&(count, first, _)| (count, first)) else {
+            return Err(self.too_few());
+        };
+        for (&index, header) in &headers {
+            if header.size != size {
+                let reason =
+                    format!("is {} where the others are {size}; photograph all frames alike", header.size);
+                self.left_out.insert(index, reason);
+            }
+        }
+        headers.retain(|_, header| header.size == size);
+        warn_of_more(&self.job.files, &headers);
+        if headers.len() < 2 { Err(self.too_few()) } else { Ok(headers) }
+    }
+
+    pub fn leave_out(&mut self, index: usize, error: &Error) {
+        let reason = match error {
+            Error::Picture { reason, .. } => reason.clone(),
+            Error::Io { action, source, .. } => format!("{action} failed: {source}"),
+            other => other.to_string(),
+        };
+        self.left_out.insert(index, reason);
+    }
+
+    fn too_few(&self) -> Error {
+        let text = "fewer than two usable frames are left; each needs to be a readable JPEG, PNG or TIFF of one size";
+        Error::Stack(text.to_owned() + &self.reasons())
+    }
+
+    /// What was left out and why, a line each.
+    fn reasons(&self) -> String {
+        let line = |(&index, reason): (&usize, &String)| {
+            format!("\n  {}: {reason}", self.job.files[index].display())
+        };
+        self.left_out.iter().map(line).collect()
+    }
+
+    /// Place among the usable frames of the file that an option named.
+    fn position(&self, index: usize, frames: &[usize], option: &str) -> Result<usize> {
+        frames.iter().position(|&frame| frame == index).ok_or_else(|| {
+            let reason = self.left_out.get(&index).map_or("it was left out", String::as_str);
+            Error::Usage(format!(
+                "{option} {}: cannot be used: {reason}; name another frame",
+                self.job.files[index].display()
+            ))
+        })
+    }
+
+    /// Decodes every frame once; returns the usable ones by place in the list, with their block sharpness.
+    fn analyse(
+        &mut self,
+        headers: &BTreeMap<usize, Header>,
+        cell: u32,
+        scratch: &mut Scratch,
+    ) -> Result<(Vec<usize>, Blocks)> {
+        let places: Vec<usize> = headers.keys().copied().collect();
+        let files: Vec<(&Path, &Header)> =
+            headers.iter().map(|(&index, header)| (self.job.files[index].as_path(), header)).collect();
+        let mut blocks: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
+        let mut done = 0;
+        let (backend, progress, interrupt, threads) =
+            (self.backend, self.progress, self.interrupt, self.job.threads);
+        let block_grid = block_grid(files[0].1.size.grid(cell));
+        let spares = Spares::default();
+        let decode = |path: &Path, header: &Header| image_io::decode_into(path, header, Some(cell), &spares);
+        stream(&files, decode, threads, interrupt, |slot, frame| {
+            done += 1;
+            progress("analyse", done, files.len());
+            let mut frame = match frame {
+                Ok(frame) => frame,
+                Err(error) => {
+                    self.leave_out(places[slot], &error);
+                    return Ok(());
+                }
+            };
+            let color = frame.color.take().expect("colour was asked for");
+            let (measure, mut luma) = backend.analyse(&frame.luma, cell)?;
+            spares.give(frame);
+            for _ in 0..halvings(color.size) {
+                luma = backend.reduce(&luma);
+            }
+            blocks.insert(places[slot], backend.blocks(&measure, block_grid)?.data);
+            let mut base = backend.download(luma)?;
+            base.data.iter_mut().for_each(|value| *value = to_linear(*value));
+            let record = Record { measure: backend.download(measure)?, base, color };
+            scratch.put(places[slot], &record)
+        })?;
+        if blocks.len() < 2 {
+            return Err(self.too_few());
+        }
+        let (frames, rough) = blocks.into_iter().unzip();
+        Ok((frames, Blocks { grid: block_grid, frames: rough }))
+    }
+
+    /// Of the frames that `eligible` takes, the one most like all others: most often in the middle of the order.
+    fn medoid(&self, rough: &Blocks, eligible: impl Fn(usize) -> bool) -> Result<usize> {
+        let distances = self.distances(rough)?.1;
+        let eligible: Vec<usize> = (0..rough.frames.len()).filter(|&frame| eligible(frame)).collect();
+        let total = |f: usize| eligible.iter().map(|&g| distances.at(g as u32, f as u32)).sum::<f32>();
+        Ok(eligible.iter().copied().min_by(|&a, &b| total(a).total_cmp(&total(b))).unwrap_or(0))
+    }
+
+    fn distances(&self, blocks: &Blocks) -> Result<(order::Features, Plane<f32>)> {
+        let features = order::normalise(blocks);
+        let count = blocks.grid.area() as u32;
+        let rows = Plane::new(Size::new(count, blocks.frames.len() as u32), features.values.clone());
+        let weights = Plane::new(Size::new(count, 1), features.weights.clone());
+        let distances = self.backend.distance(&rows, &weights)?;
+        Ok((features, distances))
+    }
+
+    /// Poses of all frames on frame `reference`.
+    fn register(
+        &mut self,
+        frames: &[usize],
+        reference: usize,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Option<Pose>>> {
+        let backend = self.backend;
+        let mut pyramid = |frame: usize| -> Result<Pyramid<B::Gray>> {
+            let base = scratch.base(frames[frame])?;
+            let size = base.size;
+            Ok(Pyramid::new(backend, backend.upload(base), size))
+        };
+        let fixed = pyramid(reference)?;
+        let mut poses = Vec::with_capacity(frames.len());
+        for frame in 0..frames.len() {
+            check(self.interrupt)?;
+            (self.progress)("register", frame + 1, frames.len());
+            let pose = if frame == reference {
+                Some(Pose { transform: Transform::IDENTITY, gain: 1.0, correlation: 1.0 })
+            } else {
+                self.pose(&fixed, &pyramid(frame)?)?
+            };
+            tracing::debug!("{}: {pose:?}", self.job.files[frames[frame]].display());
+            poses.push(pose);
+        }
+        Ok(poses)
+    }
+
+    /// How a frame lies on the reference; a correlation of 0 says that it just lies there.
+    fn pose(&self, fixed: &Pyramid<B::Gray>, frame: &Pyramid<B::Gray>) -> Result<Option<Pose>> {
+        let backend = self.backend;
+        if self.care == Care::Still {
+            return still(backend, fixed, frame).map(Some);
+        }
+        let pose = register(backend, fixed, frame)?;
+        if pose.is_none() && self.care == Care::Lenient && is_plain(backend, fixed, frame)? {
+            return Ok(Some(Pose { correlation: 0.0, ..still(backend, fixed, frame)? }));
+        }
+        Ok(pose)
+    }
+
+    /// Levels of focus, as indices among `frames`, if there are any to be found, and the mean focus measure of all registered frames. Keeps the
+    /// measures in the reference's geometry and exposure in the scratch file, where depth finds them.
+    fn order(
+        &mut self,
+        frames: &[usize],
+        poses: &[Option<Pose>],
+        grid: Size,
+        scratch: &mut Scratch,
+    ) -> Result<(Option<FocusOrder>, B::Gray)> {
+        let cell = base_cell(grid);
+        let registered: Vec<usize> = (0..frames.len()).filter(|&frame| poses[frame].is_some()).collect();
+        let mut blocks = Blocks { grid: block_grid(grid), frames: Vec::new() };
+        let mut energy = self.backend.upload(Plane::filled(grid, 0.0));
+        for (done, &frame) in registered.iter().enumerate() {
+            check(self.interrupt)?;
+            (self.progress)("order", done + 1, registered.len());
+            let pose = poses[frame].expect("only registered frames are ordered");
+            let measure = self.backend.upload(scratch.measure(frames[frame])?);
+            let transform = pose.transform.from_grid(cell);
+            let gain = (pose.gain * pose.gain) as f32;
+            let warped = self.backend.warp(&measure, &transform, gain, Edge::Replicate, grid);
+            let mut means = self.backend.blocks(&warped, blocks.grid)?;
+            mark_uncovered(&mut means, &transform, grid);
+            blocks.frames.push(means.data);
+            let share = 1.0 / registered.len() as f32;
+            energy = self.backend.accumulate(energy, &warped, share);
+            scratch.put_registered(frames[frame], &self.backend.download(warped)?)?;
+        }
+        if registered.len() < 2 {
+            let text = "no two frames show one scene with something in it to hold on to: photograph the scene again, exposed \
+                        well and from one place";
+            return Err(Error::Stack(text.to_owned() + &self.reasons()));
+        }
+        let moved = |&frame: &usize| poses[frame].is_some_and(|pose| pose.correlation != 0.0);
+        if registered.iter().filter(|frame| moved(frame)).count() < 2 {
+            tracing::warn!("nothing in the frames to tell their focus by: they count as they were given");
+            return Ok((None, energy));
+        }
+        let (features, distances) = self.distances(&blocks)?;
+        let anchor = |anchor: Option<Anchor>, option: &str| match anchor {
+            Some(Anchor::Frame(index)) => {
+                let place = self.position(index, frames, option)?;
+                let found = registered.iter().position(|&frame| frame == place);
+                found.map(|found| Some(Anchor::Frame(found))).ok_or_else(|| {
+                    Error::Usage(format!(
+                        "{option} {}: {NOT_REGISTERED}; name another frame",
+                        self.job.files[index].display()
+                    ))
+                })
+            }
+            other => Ok(other),
+        };
+        let anchors = Anchors { near: anchor(self.job.near, "--near")?, far: anchor(self.job.far, "--far")? };
+        let distances = order::Distances::new(registered.len(), distances.data);
+        let mut order = match order::levels(&features, &distances, anchors) {
+            Err(Error::Stack(reason)) if self.care != Care::Strict => {
+                tracing::warn!("{reason}: the frames count as they were given");
+                return Ok((None, energy));
+            }
+            order => order?,
+        };
+        order.clusters.iter_mut().flatten().for_each(|frame| *frame = registered[*frame]);
+        for left_out in &mut order.left_out {
+            left_out.frame = registered[left_out.frame];
+        }
+        Ok((Some(order), energy))
+    }
+}
+
+/// Every registered frame a level of its own, in the order given.
+fn as_given(poses: &[Option<Pose>]) -> FocusOrder {
+    let registered = (0..poses.len()).filter(|&frame| poses[frame].is_some());
+    FocusOrder {
+        clusters: registered.map(|frame| vec![frame]).collect(),
+        left_out: Vec::new(),
+        near_guessed: true,
+    }
+}
+
+/// Cells of the grid that a cell of the registration base holds across.
+pub(super) fn base_cell(grid: Size) -> f64 {
+    f64::from(1u32 << halvings(grid))
+}
+
+/// What is said of a frame that fits nowhere.
+pub(super) const NOT_REGISTERED: &str = "does not fit the other frames: another scene, or moved too far";
+
+/// Blocks across the longer side of usual pictures.
+const BLOCKS_ACROSS: u32 = 32;
+/// Cells of a block's side at most: llvmpipe ends a shader's loops after 65 535 turns.
+const MAX_BLOCK_SIDE: u32 = 200;
+
+/// About square blocks, [`BLOCKS_ACROSS`] on the longer side or more, none smaller than a cell.
+fn block_grid(grid: Size) -> Size {
+    let longer = grid.width.max(grid.height);
+    let across = BLOCKS_ACROSS.max(longer.div_ceil(MAX_BLOCK_SIDE));
+    let blocks = |side: u32| ((side * across + longer / 2) / longer).clamp(1, side);
+    Size::new(blocks(grid.width), blocks(grid.height))
+}
+
+/// Marks the blocks whose centre a frame does not cover.
+fn mark_uncovered(means: &mut Plane<f32>, transform: &Transform, grid: Size) {
+    let (width, height) = (f64::from(grid.width), f64::from(grid.height));
+    let Size { width: across, height: down } = means.size;
+    for (index, mean) in means.data.iter_mut().enumerate() {
+        let (bx, by) = (index as u32 % across, index as u32 / across);
+        let centre =
+            |block: u32, side: f64, count: u32| (f64::from(block) + 0.5) * side / f64::from(count) - 0.5;
+        let [x, y] = transform.apply(centre(bx, width, across), centre(by, height, down));
+        if !(-0.5..width - 0.5).contains(&x) || !(-0.5..height - 0.5).contains(&y) {
+            *mean = OUTSIDE;
+        }
+    }
+}
