@@ -16,6 +16,9 @@ struct Params {
     floor: f32,
     // Weight where the frame does not reach (params.rs: UNCOVERED).
     uncovered: f32,
+    // Added where the map is guessed.
+    guessed: f32,
+    pad: f32,
     // Projective matrix, reference → frame, row by row.
     xx: f32,
     xy: f32,
@@ -48,7 +51,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let far = max(abs(found.x - params.level) - params.half, 0.0);
         let t = far / (params.radius + params.wide * (1.0 - found.y));
         let bump = max(1.0 - t * t, 0.0);
-        value = bump * bump + params.floor;
+        value = bump * bump + params.floor + params.guessed * (1.0 - found.y);
     }
     textureStore(prior, id.xy, vec4<f32>(value, 0.0, 0.0, 0.0));
 }

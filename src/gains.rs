@@ -72,8 +72,11 @@ pub struct Patch {
 const ENCODING: f64 = 1.0 / 2.4;
 /// Deviations beyond this many times the typical one count ever less (Huber 1964).
 const HUBER: f64 = 1.5;
-/// Share of the patches' weight by which slopes are held to 0 (ridge regression).
-const EVENNESS: f64 = 0.002;
+/// How far the slopes and the bend of a factor usually are from 0: they are only believed beyond that where patches agree
+/// better than defocus, which moves light about, lets them.
+const USUAL: [f64; TERMS] = [f64::INFINITY, 0.005, 0.005, 0.015];
+/// Patches that err alike, as what moves light about is larger than one.
+const ALIKE: f64 = 8.0;
 
 /// The factors of one channel by robust least squares over `patches`; 1 where there are none.
 pub fn fit(patches: &[Patch]) -> [f64; TERMS] {
@@ -87,14 +90,16 @@ pub fn fit(patches: &[Patch]) -> [f64; TERMS] {
         })
         .collect();
     let mut found = SVector::from([1.0, 0.0, 0.0, 0.0]);
-    let mut scale = f64::INFINITY;
-    for _ in 0..ROUNDS {
+    // Of a patch's deviation; to begin with what defocus makes.
+    let mut scale = 0.05;
+    for round in 0..ROUNDS {
         let mut matrix = SMatrix::<f64, TERMS, TERMS>::zeros();
         let mut right = SVector::<f64, TERMS>::zeros();
         let mut total = 0.0;
         for (terms, value, weight) in &values {
             let miss = (value - terms.dot(&found)).abs();
-            let weight = weight * if miss > HUBER * scale { HUBER * scale / miss } else { 1.0 };
+            let doubtful = round > 0 && miss > HUBER * scale;
+            let weight = weight * if doubtful { HUBER * scale / miss } else { 1.0 };
             matrix += weight * terms * terms.transpose();
             right += weight * *value * terms;
             total += weight;
@@ -103,7 +108,7 @@ pub fn fit(patches: &[Patch]) -> [f64; TERMS] {
             break;
         }
         for term in 1..TERMS {
-            matrix[(term, term)] += EVENNESS * total;
+            matrix[(term, term)] += ALIKE * (scale / USUAL[term]).powi(2);
         }
         let Some(solver) = Cholesky::new(matrix) else { break };
         found = solver.solve(&right);
@@ -111,7 +116,7 @@ pub fn fit(patches: &[Patch]) -> [f64; TERMS] {
             values.iter().map(|(terms, value, _)| (value - terms.dot(&found)).abs()).collect();
         misses.sort_by(f64::total_cmp);
         // The median of a normal deviation is 0.6745 of its standard deviation.
-        scale = (misses[misses.len() / 2] / 0.6745).max(1e-6);
+        scale = (misses[misses.len() / 2] / 0.6745).max(1e-4);
     }
     found.into()
 }

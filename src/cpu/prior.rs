@@ -9,7 +9,7 @@ use crate::params::{Prior, Standing, UNCOVERED};
 use crate::transform::Transform;
 
 /// Weight of a frame by `rule` at every other pixel of every other row of the reference, rows `rows` of them:
-/// (1 − t²)² + floor with t the distance of its levels from `depth`, in radii, and [`UNCOVERED`] where
+/// (1 − t²)² + floor, more where the map is guessed, with t the distance of its levels from `depth`, in radii, and [`UNCOVERED`] where
 /// `transform`, reference → frame, leads out of the frame.
 pub fn prior(
     depth: &Plane<f32>,
@@ -31,7 +31,7 @@ pub fn prior(
                 let far = ((depth - standing.level).abs() - standing.half).max(0.0);
                 let t = far / (rule.radius + rule.wide * (1.0 - confidence));
                 let bump = (1.0 - t * t).max(0.0);
-                bump * bump + rule.floor
+                bump * bump + rule.floor + rule.guessed * (1.0 - confidence)
             } else {
                 UNCOVERED
             };

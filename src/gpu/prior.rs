@@ -22,6 +22,8 @@ pub(super) struct Params {
     pub(super) wide: f32,
     pub(super) floor: f32,
     pub(super) uncovered: f32,
+    pub(super) guessed: f32,
+    pub(super) pad: [u32; 1],
     /// `xx` to `wy`.
     pub(super) xx: [f32; 8],
 }
@@ -62,6 +64,8 @@ impl Prior {
             wide: rule.wide,
             floor: rule.floor,
             uncovered: UNCOVERED,
+            guessed: rule.guessed,
+            pad: [0],
             xx: transform.to_f32(),
         };
         let bindings = [depth, confidence, &prior].map(Bind::Image);

@@ -412,19 +412,21 @@ impl<B: Backend> Merge<'_, B> {
 
     /// How much frames count.
     fn rule(&self) -> FusionRule {
-        let front = self.job.options.prefer == Prefer::Front;
         let rule = match self.job.options.method {
             Method::Auto => FusionRule {
-                band_power: 2,
-                finest_power: 2,
-                prior: Prior { radius: 2.7, wide: 1.8, floor: if front { 0.01 } else { 0.25 } },
+                band_power: 3,
+                finest_power: 4,
+                prior: match self.job.options.prefer {
+                    Prefer::Sharp => Prior { radius: 2.7, wide: 1.8, floor: 0.2, guessed: 1.0 },
+                    Prefer::Front => Prior { radius: 2.7, wide: 0.0, floor: 0.005, guessed: 0.0 },
+                },
             },
             Method::Pyramid => FusionRule { band_power: 4, finest_power: 4, prior: Prior::NONE },
             Method::Weighted => FusionRule { band_power: 0, finest_power: 8, prior: Prior::NONE },
             Method::Depth => FusionRule {
                 band_power: 0,
                 finest_power: 0,
-                prior: Prior { radius: 1.0, wide: 0.0, floor: 1e-6 },
+                prior: Prior { radius: 1.0, wide: 0.0, floor: 1e-6, guessed: 0.0 },
             },
         };
         if self.stack.known { rule } else { FusionRule { prior: Prior::NONE, ..rule } }
