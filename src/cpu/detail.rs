@@ -81,3 +81,50 @@ fn subtract(row: &[[f32; 4]], half: &[[f32; 4]], band: &mut [[f32; 4]], energy: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::shrink::shrink;
+    use super::*;
+    use crate::frame::Size;
+
+    fn plane(size: Size, value: impl Fn(usize, usize) -> [f32; 4]) -> Plane<[f32; 4]> {
+        let width = size.width as usize;
+        Plane::new(size, (0..size.area()).map(|index| value(index % width, index / width)).collect())
+    }
+
+    #[test]
+    fn ramps_have_no_detail() {
+        let size = Size::new(31, 24);
+        let ramp = plane(size, |x, y| [x as f32, y as f32, 2.0 * x as f32 - y as f32, 1.0]);
+        let (band, energy) = detail(&ramp, &shrink(&ramp));
+        for y in 4..size.height - 5 {
+            for x in 4..size.width - 5 {
+                assert_eq!(band.at(x, y), [0.0; 4], "({x}, {y})");
+            }
+        }
+        assert_eq!(energy.at(7, 6), 0.0);
+        assert!(energy.at(0, 6) > 0.0, "the ramp ends at the edge");
+    }
+
+    /// A pattern of single pixels is all detail; its energy adds up the colours, and nothing else.
+    #[test]
+    fn energy_counts_squared_hundredths() {
+        let size = Size::new(32, 29);
+        let board = plane(size, |x, y| {
+            let sign = if (x + y) % 2 == 0 { 1.0 } else { -1.0 };
+            [0.5 + 0.1 * sign, 0.5 - 0.2 * sign, 0.5, 9.0 * sign]
+        });
+        let (band, energy) = detail(&board, &shrink(&board));
+        assert_eq!(energy.size, size.grid(2));
+        for y in 4..10 {
+            for x in 4..11 {
+                let [r, g, b, _] = band.at(x, y);
+                let sign = if (x + y) % 2 == 0 { 1.0 } else { -1.0 };
+                assert!((r - 0.1 * sign).abs().max((g + 0.2 * sign).abs()).max(b.abs()) < 1e-6);
+                // 10² + 20² hundredths squared.
+                assert!((energy.at(x, y) - 500.0).abs() < 0.01, "{}", energy.at(x, y));
+            }
+        }
+    }
+}

@@ -57,3 +57,33 @@ fn add_band(sum: &mut [[f32; 4]], band: &[[f32; 4]], half: &[f32]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Size;
+
+    #[test]
+    fn weights_lie_on_every_other_pixel() {
+        let weight = Plane::new(Size::new(2, 3), vec![9.0, 9.0, 1.0, 3.0, 5.0, 11.0]);
+        let band = Plane::new(Size::new(4, 6), (0..24).map(|i| [i as f32, 1.0, -2.0, 77.0]).collect());
+        let mut sum = Plane::filled(Size::new(4, 4), [100.0; 4]);
+        fuse(&mut sum, &band, &weight, 2);
+        // Beyond the last row and column the last weight goes on.
+        let weights =
+            [[1.0, 2.0, 3.0, 3.0], [3.0, 5.0, 7.0, 7.0], [5.0, 8.0, 11.0, 11.0], [5.0, 8.0, 11.0, 11.0]];
+        for (i, (sum, weight)) in sum.data.iter().zip(weights.as_flattened()).enumerate() {
+            let value = (i + 8) as f32;
+            let expected = [100.0 + weight * value, 100.0 + weight, 100.0 - 2.0 * weight, 100.0 + weight];
+            assert_eq!(*sum, expected, "pixel {i}");
+        }
+    }
+
+    #[test]
+    fn bases_have_weights_of_their_own() {
+        let plane = Plane::new(Size::new(2, 1), vec![[1.0, 2.0, 3.0, 77.0], [-4.0, 5.0, 6.0, 77.0]]);
+        let mut sum = Plane::filled(plane.size, [10.0; 4]);
+        fuse_base(&mut sum, &plane, &Plane::new(plane.size, vec![2.0, 0.5]));
+        assert_eq!(sum.data, [[12.0, 14.0, 16.0, 12.0], [8.0, 12.5, 13.0, 10.5]]);
+    }
+}

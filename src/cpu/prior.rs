@@ -64,3 +64,91 @@ fn sample(planes: [&Plane<f32>; 2], cell: f32, x: f32, y: f32) -> [f32; 2] {
         upper + (lower - upper) * fy
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size::new(64, 40);
+    const RULE: Prior = Prior { radius: 2.0, wide: 4.0, floor: 0.125 };
+
+    fn standing(level: f32, cell: u32) -> Standing {
+        Standing { level, half: 0.5, cell, frame: SIZE, size: SIZE }
+    }
+
+    #[test]
+    fn weight_falls_with_the_distance_in_levels() {
+        let bump = |t: f32| (1.0 - t * t).powi(2) + RULE.floor;
+        for (level, confidence, expected) in [
+            (3.0, 1.0, bump(0.0)),
+            // Still among the levels at which the frame is sharp.
+            (3.5, 1.0, bump(0.0)),
+            (2.5, 0.0, bump(0.0)),
+            (4.5, 1.0, bump(0.5)),
+            (1.5, 1.0, bump(0.5)),
+            // Where depth is half a guess, twice as far.
+            (4.5, 0.5, bump(0.25)),
+            (5.5, 1.0, RULE.floor),
+            (60.0, 1.0, RULE.floor),
+            (-60.0, 0.0, RULE.floor),
+        ] {
+            let planes = [3.0, confidence].map(|value| Plane::filled(SIZE, value));
+            let out = prior(&planes[0], &planes[1], &RULE, &standing(level, 1), &Transform::IDENTITY, 0..20);
+            assert_eq!(out, Plane::filled(SIZE.grid(2), expected), "level {level}, confidence {confidence}");
+            let out =
+                prior(&planes[0], &planes[1], &Prior::NONE, &standing(level, 1), &Transform::IDENTITY, 0..20);
+            assert_eq!(out, Plane::filled(SIZE.grid(2), 1.0));
+        }
+    }
+
+    #[test]
+    fn frames_count_where_they_reach() {
+        let plane = Plane::filled(SIZE, 1.0);
+        let standing = Standing { frame: Size::new(50, 30), ..standing(1.0, 1) };
+        let shift = Transform::affine([1.0, 0.0, -4.7, 0.0, 1.0, 3.0]);
+        for rows in [0..20, 11..17] {
+            let out = prior(&plane, &plane, &RULE, &standing, &shift, rows.clone());
+            for y in rows.clone() {
+                for x in 0..SIZE.width / 2 {
+                    let (u, v) = (2.0 * f64::from(x) - 4.7, 2.0 * f64::from(y) + 3.0);
+                    let reaches = (-0.5..=49.5).contains(&u) && (-0.5..=29.5).contains(&v);
+                    let expected = if reaches { 1.0 + RULE.floor } else { UNCOVERED };
+                    assert_eq!(out.at(x, y - rows.start), expected, "({x}, {y})");
+                }
+            }
+        }
+    }
+
+    /// Depth that is the pixel's own column or row, given at the cells' middles.
+    #[test]
+    fn cells_lie_where_their_pixels_do() {
+        for cell in [1, 2, 4] {
+            let grid = SIZE.grid(cell);
+            let middle = |index: usize| (cell as usize * index) as f32 + (cell as f32 - 1.0) / 2.0;
+            let width = grid.width as usize;
+            let across = (0..grid.area()).map(|index| middle(index % width)).collect();
+            let down = (0..grid.area()).map(|index| middle(index / width)).collect();
+            let sure = Plane::filled(grid, 1.0);
+            let rule = Prior { radius: 3.5, wide: 0.0, floor: 0.0 };
+            let standing = standing(20.0, cell);
+            let [across, down] = [across, down].map(|data| {
+                prior(&Plane::new(grid, data), &sure, &rule, &standing, &Transform::IDENTITY, 3..18)
+            });
+            let expected = |at: u32| {
+                let t = ((2.0 * at as f32 - 20.0).abs() - 0.5).max(0.0) / 3.5;
+                (1.0 - t * t).max(0.0).powi(2)
+            };
+            for y in 3..18 {
+                for x in 2..30 {
+                    let got = [across.at(x, y - 3), down.at(x, y - 3)];
+                    let wanted = [x, y].map(expected);
+                    let near = |got: f32, wanted: f32| (got - wanted).abs() < 1e-5;
+                    assert!(
+                        near(got[0], wanted[0]) && near(got[1], wanted[1]),
+                        "cells of {cell}, ({x}, {y})"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -143,3 +143,159 @@ fn down_row(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gains::TERMS;
+
+    const SIZE: Size = Size::new(61, 47);
+
+    /// A photo of 16 bits that shows `value`, 0…1.
+    fn photo(value: impl Fn(f64, f64) -> [f64; 3]) -> Pixels {
+        let pixel = |index: usize| {
+            let (x, y) = (index % SIZE.width as usize, index / SIZE.width as usize);
+            value(x as f64, y as f64).map(|value| (value * 65535.0).round() as u16)
+        };
+        Pixels::U16(Plane::new(SIZE, (0..SIZE.area()).map(pixel).collect()))
+    }
+
+    /// Every pixel at which `transform` leads at least `margin` pixels into the photo must be as `expected` says of where it
+    /// leads; how many there are.
+    fn check(
+        out: &Plane<[f32; 4]>,
+        transform: &Transform,
+        margin: f64,
+        bound: f64,
+        expected: impl Fn(f64, f64) -> [f64; 3],
+    ) -> usize {
+        let mut count = 0;
+        for (index, got) in out.data.iter().enumerate() {
+            let (x, y) = (index % SIZE.width as usize, index / SIZE.width as usize);
+            let [u, v] = transform.apply(x as f64, y as f64);
+            let inside = |at: f64, side: u32| at >= margin && at <= f64::from(side) - 1.0 - margin;
+            if inside(u, SIZE.width) && inside(v, SIZE.height) {
+                count += 1;
+                for (wanted, got) in expected(u, v).iter().zip(got) {
+                    assert!((wanted - f64::from(*got)).abs() <= bound, "({x}, {y}): {got} is not {wanted}");
+                }
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn identity_keeps_every_value() {
+        let mixed = |index: usize| [index * 7919, index * 104_729, index * 31];
+        let bytes = Plane::new(SIZE, (0..SIZE.area()).map(|i| mixed(i).map(|v| v as u8)).collect());
+        let words = Plane::new(SIZE, (0..SIZE.area()).map(|i| mixed(i).map(|v| v as u16)).collect());
+        let floats = |[r, g, b]: [f32; 3]| [r, g, b, 1.0];
+        let from_bytes = bytes.data.iter().map(|p| floats(p.map(|v| f32::from(v) * (1.0 / 255.0)))).collect();
+        let from_words =
+            words.data.iter().map(|p| floats(p.map(|v| f32::from(v) * (1.0 / 65535.0)))).collect();
+        for (pixels, expected) in [(Pixels::U8(bytes), from_bytes), (Pixels::U16(words), from_words)] {
+            let expected = Plane::new(SIZE, expected);
+            for rows in [0..SIZE.height, 0..9, 20..33, 40..SIZE.height] {
+                let out = resample(&pixels, &Transform::IDENTITY, &GainField::UNITY, SIZE, rows.clone());
+                assert_eq!(out, expected.rows(rows));
+            }
+        }
+    }
+
+    /// Cubic convolution reproduces linear functions, one pass after the other too.
+    #[test]
+    fn ramps_stay_ramps() {
+        let ramp = |x: f64, y: f64| {
+            [100.0 * x + 500.0, 900.0 * y, 37.0 * y - 50.0 * x + 9000.0].map(|v| v / 65535.0)
+        };
+        let pixels = photo(ramp);
+        let turned = Transform::similarity(0.03, 0.06, [1.3, -0.7], [30.0, 23.0]);
+        let sheared = Transform::affine([0.93, 0.11, 1.7, -0.08, 1.05, 2.4]);
+        let askew = Transform { perspective: [6e-4, -4e-4], ..turned };
+        for transform in [turned, sheared, askew] {
+            let out = resample(&pixels, &transform, &GainField::UNITY, SIZE, 0..SIZE.height);
+            assert!(check(&out, &transform, 4.0, 1e-6, ramp) > 1500);
+        }
+    }
+
+    /// Half-way between pixels the taps −1, 9, 9, −1 of 16 lose 3/128·k⁴ of a wave of k radians a pixel, to the first order.
+    #[test]
+    fn waves_between_pixels_are_right() {
+        let k = std::f64::consts::TAU / 16.0;
+        let wave = |x: f64, y: f64| {
+            [(k * x).cos(), (k * y).sin(), (k * x).cos() * (k * y).sin()].map(|v| 0.5 + 0.4 * v)
+        };
+        let half = Transform::affine([1.0, 0.0, 0.5, 0.0, 1.0, 0.5]);
+        let out = resample(&photo(wave), &half, &GainField::UNITY, SIZE, 0..SIZE.height);
+        // Twice that both ways; 16 bits are rounded to half a step, of which taps make up to 1.25² as much.
+        let bound = 2.0 * 0.4 * 3.0 / 128.0 * k.powi(4) + 0.5 * 1.25 * 1.25 / 65535.0;
+        assert!(check(&out, &half, 2.0, bound, wave) > 2000);
+    }
+
+    #[test]
+    fn edge_pixels_go_on_beyond_the_frame() {
+        let pixels = photo(|x, y| [0.01 * x, 0.01 * y, 0.5]);
+        let beyond = Transform::affine([1.0, 0.0, 1000.0, 0.0, 1.0, -2000.0]);
+        let out = resample(&pixels, &beyond, &GainField::UNITY, SIZE, 7..30);
+        let Pixels::U16(plane) = &pixels else { unreachable!("photos here have 16 bits") };
+        let corner = plane.at(SIZE.width - 1, 0).map(|value| f32::from(value) / 65535.0);
+        for pixel in &out.data {
+            assert!(pixel.iter().zip(&corner).all(|(got, wanted)| (got - wanted).abs() < 1e-6), "{pixel:?}");
+        }
+    }
+
+    fn encode(light: f64) -> f64 {
+        if light <= 0.003_130_8 { 12.92 * light } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
+    }
+
+    fn decode(value: f64) -> f64 {
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    }
+
+    /// A gain of f^(1/2.4) is f times the light: exactly above the toe of sRGB, nearly on it.
+    #[test]
+    fn gains_are_factors_of_light() {
+        let factors = [1.2, 0.8, 1.0];
+        let channels = factors.map(|factor: f64| [factor.powf(1.0 / 2.4), 0.0, 0.0, 0.0]);
+        let ramp = |x: f64, y: f64| [(x + 61.0 * y) / 3500.0; 3];
+        let out = resample(&photo(ramp), &Transform::IDENTITY, &GainField { channels }, SIZE, 0..SIZE.height);
+        let mut counts = [0; 2];
+        for (index, got) in out.data.iter().enumerate() {
+            let value = (index as f64 / 3500.0 * 65535.0).round() / 65535.0;
+            for (factor, got) in factors.iter().zip(got) {
+                let (wanted, got) = (encode(factor * decode(value)), f64::from(*got));
+                if value.min(wanted) > 0.041 {
+                    counts[0] += 1;
+                    assert!((wanted - got).abs() < 2e-6, "{value} times {factor}: {got} is not {wanted}");
+                } else {
+                    counts[1] += 1;
+                    assert!(
+                        (wanted - got).abs() <= 0.015 * wanted + 1e-6,
+                        "{value} times {factor}: {got} is not {wanted}"
+                    );
+                }
+            }
+            assert_eq!(got[3], 1.0);
+        }
+        assert!(counts[0] > 7000 && counts[1] > 300, "{counts:?}");
+    }
+
+    #[test]
+    fn gains_vary_over_the_reference() {
+        let channels: [[f64; TERMS]; 3] =
+            [[1.05, 0.1, -0.04, 0.06], [0.9, -0.03, 0.08, 0.0], [1.0, 0.0, 0.0, -0.1]];
+        let transform = Transform::similarity(0.02, 0.01, [2.0, 1.0], [30.0, 23.0]);
+        let gains = GainField { channels };
+        let out = resample(&photo(|_, _| [0.5; 3]), &transform, &gains, SIZE, 20..31);
+        let half = (0.5f64 * 65535.0).round() / 65535.0;
+        for (index, got) in out.data.iter().enumerate() {
+            let (x, y) = (index % SIZE.width as usize, index / SIZE.width as usize + 20);
+            let (x, y) = ((x as f64 - 30.0) / 30.5, (y as f64 - 23.0) / 30.5);
+            for ([flat, across, down, radial], got) in channels.iter().zip(got) {
+                let gain = flat + across * x + down * y + radial * (x * x + y * y);
+                let wanted = half * gain + 0.055 * (gain - 1.0);
+                assert!((wanted - f64::from(*got)).abs() < 2e-6, "({x}, {y}): {got} is not {wanted}");
+            }
+        }
+    }
+}

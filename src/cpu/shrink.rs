@@ -71,3 +71,55 @@ fn decimate1(padded: &[f32], out: &mut [f32]) {
         *out = (taps[0] + 4.0 * taps[1] + 6.0 * taps[2] + 4.0 * taps[3] + taps[4]) * (1.0 / 16.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixel_k_lies_on_pixel_2k() {
+        for size in [Size::new(41, 28), Size::new(40, 29)] {
+            let ramp = |index: usize| {
+                let (x, y) = ((index % size.width as usize) as f32, (index / size.width as usize) as f32);
+                [x, y, 3.0 * x - y, 1.0]
+            };
+            let half = shrink(&Plane::new(size, (0..size.area()).map(ramp).collect()));
+            assert_eq!(half.size, size.grid(2));
+            for y in 1..half.size.height - 1 {
+                for x in 1..half.size.width - 1 {
+                    let (across, down) = (2.0 * x as f32, 2.0 * y as f32);
+                    assert_eq!(half.at(x, y), [across, down, 3.0 * across - down, 1.0]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_point_spreads_as_the_binomial() {
+        let mut plane = Plane::filled(Size::new(13, 11), [0.0; 4]);
+        plane.data[6 * 13 + 5][2] = 256.0;
+        let half = shrink(&plane);
+        // Column 5 is one off columns 4 and 6; row 6 is on row 6 and two off its neighbours.
+        let weight = |x: u32, y: u32| {
+            [0.0, 0.0, 4.0, 4.0, 0.0, 0.0, 0.0][x as usize] * [0.0, 0.0, 1.0, 6.0, 1.0, 0.0][y as usize]
+        };
+        for y in 0..6 {
+            for x in 0..7 {
+                assert_eq!(half.at(x, y), [0.0, 0.0, weight(x, y), 0.0], "({x}, {y})");
+            }
+        }
+        let channel = Plane::new(plane.size, plane.data.iter().map(|pixel| pixel[2]).collect());
+        let gray: Vec<f32> = half.data.iter().map(|pixel| pixel[2]).collect();
+        assert_eq!(shrink_gray(&channel).data, gray);
+    }
+
+    #[test]
+    fn edges_are_replicated() {
+        for size in [Size::new(1, 1), Size::new(2, 1), Size::new(1, 5), Size::new(6, 4)] {
+            assert_eq!(shrink_gray(&Plane::filled(size, 0.75)), Plane::filled(size.grid(2), 0.75));
+        }
+        // The first pixel stands for two more before it: 1 + 4 + 6 of 16.
+        let edge = Plane::new(Size::new(6, 1), vec![16.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(shrink_gray(&edge).data, [11.0, 1.0, 0.0]);
+    }
+}

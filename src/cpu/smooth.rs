@@ -33,3 +33,33 @@ fn across(padded: &[f32], offset: f32, out: &mut [f32]) {
         *out = sum * (1.0 / 16.0) + offset;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Size;
+
+    #[test]
+    fn a_point_spreads_as_the_binomial() {
+        let mut plane = Plane::filled(Size::new(12, 9), 0.0);
+        plane.data[4 * 12 + 6] = 256.0;
+        let weights = [1.0, 4.0, 6.0, 4.0, 1.0];
+        let weight =
+            |from: u32, to: u32| weights.get((to + 2).wrapping_sub(from) as usize).copied().unwrap_or(0.0);
+        let smoothed = smooth(&plane, 0.5);
+        for y in 0..9 {
+            for x in 0..12 {
+                assert_eq!(smoothed.at(x, y), weight(6, x) * weight(4, y) + 0.5, "({x}, {y})");
+            }
+        }
+    }
+
+    #[test]
+    fn edges_are_replicated() {
+        for size in [Size::new(1, 1), Size::new(2, 3), Size::new(40, 1)] {
+            assert_eq!(smooth(&Plane::filled(size, 3.0), 0.25), Plane::filled(size, 3.25));
+        }
+        let edge = Plane::new(Size::new(5, 1), vec![16.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(smooth(&edge, 0.0).data, [11.0, 5.0, 1.0, 0.0, 0.0]);
+    }
+}

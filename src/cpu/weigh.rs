@@ -34,3 +34,25 @@ fn multiply(out: &mut [f32], factor: &[f32], floor: f32) {
         *out *= factor + floor;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Size;
+
+    #[test]
+    fn powers_are_of_their_planes() {
+        let size = Size::new(2, 1);
+        let plane = |values: [f32; 2]| Plane::new(size, values.to_vec());
+        let (energy, finest, prior) = (plane([1.5, 0.0]), plane([3.0, 5.0]), plane([0.5, 1.0]));
+        for (powers, expected) in [
+            ([0, 0], [0.5, 1.0]),
+            ([1, 0], [1.0, 0.5]),
+            ([4, 0], [8.0, 0.0625]),
+            ([0, 2], [4.5, 25.0]),
+            ([2, 3], [54.0, 31.25]),
+        ] {
+            assert_eq!(weigh(&energy, &finest, &prior, 0.5, powers).data, expected, "{powers:?}");
+        }
+    }
+}

@@ -32,7 +32,11 @@ fn twins_agree() {
             let depth_image = recorder.record(|encoder| gpu.upload(encoder, &depth));
             let color_image = recorder.record(|encoder| gpu.upload_color(encoder, &color));
             for level in 0..5 {
-                let transform = Transform::similarity(0.01 * f64::from(level), 0.013, [0.37, -1.21], centre);
+                let mut transform =
+                    Transform::similarity(0.01 * f64::from(level), 0.013, [0.37, -1.21], centre);
+                if level % 2 == 1 {
+                    transform = inputs::tilted(transform, color.size);
+                }
                 let (gain, level) = (1.0 + 0.1 * level as f32, level as f32);
                 nearfar::cpu::blend::blend(&mut expected, &depth, &color, &transform, gain, level);
                 sum = recorder.record(|encoder| {

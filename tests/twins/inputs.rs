@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use nearfar::frame::{Plane, Size};
+use nearfar::frame::{Pixels, Plane, Size};
+use nearfar::transform::Transform;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
@@ -58,4 +59,44 @@ pub fn picture_rgba(size: Size) -> Plane<[f32; 4]> {
         gray.clamped(x + by, y - by)
     };
     Plane::new(size, (0..size.area()).map(|i| [shifted(i, 0), shifted(i, 3), shifted(i, -9), 1.0]).collect())
+}
+
+/// A drawn photo of 8 bits and a noisy one of 16.
+pub fn photos(size: Size, seed: u64) -> [Pixels; 2] {
+    let drawn =
+        picture_rgba(size).data.iter().map(|&[r, g, b, _]| [r, g, b].map(|v| (v * 255.0) as u8)).collect();
+    let noise = random_rgba(size, seed);
+    let noise = noise.data.iter().map(|&[r, g, b, _]| [r, g, b].map(|v| (v * 65535.0) as u16)).collect();
+    [Pixels::U8(Plane::new(size, drawn)), Pixels::U16(Plane::new(size, noise))]
+}
+
+/// Maps of a picture of `size`: none, small and large turns, both homographies, and one beyond the frame altogether.
+pub fn views(size: Size) -> [Transform; 6] {
+    let [width, height] = [size.width, size.height].map(f64::from);
+    let near = Transform::similarity(0.0213, 0.0171, [1.37, -2.61], [width / 2.0, height / 2.0]);
+    let turned = Transform::similarity(-0.0413, -0.31, [0.41, 0.83], [width / 2.0, height / 2.0]);
+    [
+        Transform::IDENTITY,
+        near,
+        turned,
+        tilted(near, size),
+        Transform { perspective: [-0.021 / width, 0.043 / height], ..turned },
+        Transform::similarity(0.0, 0.0, [-5000.3, 3000.7], [0.0, 0.0]),
+    ]
+}
+
+/// `transform` seen askew: distances across a picture of `size` change by some percent.
+pub fn tilted(transform: Transform, size: Size) -> Transform {
+    Transform { perspective: [0.037 / f64::from(size.width), -0.023 / f64::from(size.height)], ..transform }
+}
+
+/// Rows of a picture `height` high: all, those at the top, in the middle and at the bottom.
+pub fn bands(height: u32) -> [Range<u32>; 4] {
+    [0..height, 0..height.div_ceil(3), height / 3..(2 * height).div_ceil(3), 2 * height / 3..height]
+}
+
+/// [`random_rgba`] of both signs, as a band of the pyramid is.
+pub fn random_band(size: Size, seed: u64) -> Plane<[f32; 4]> {
+    let noise = random_rgba(size, seed);
+    Plane::new(size, noise.data.iter().map(|pixel| pixel.map(|value| value - 0.5)).collect())
 }

@@ -35,6 +35,8 @@ fn twins_agree() {
         let centre = [f64::from(size.width) / 2.0, f64::from(size.height) / 2.0];
         check(size, size, &Transform::IDENTITY);
         check(size, size, &Transform::similarity(0.0213, 0.0171, [1.37, -2.61], centre));
+        let askew = Transform::similarity(0.0113, 0.0171, [1.37, -2.61], centre);
+        check(size, size, &inputs::tilted(askew, size));
         check(size, size, &Transform::similarity(-0.0313, -0.0051, [0.41, 0.83], centre));
         // Beyond the frame altogether.
         check(size, size, &Transform::similarity(0.0, 0.0, [5000.3, 0.0], centre));

@@ -1,0 +1,37 @@
+use nearfar::cpu::detail::detail;
+use nearfar::cpu::shrink::shrink;
+use nearfar::frame::Plane;
+use nearfar::gpu::Recorder;
+use nearfar::gpu::detail::Detail;
+
+use super::compare::{Tolerance, assert_same};
+use super::{device, inputs};
+
+/// Differences of values up to 1, each rounded a few times; a device may contract.
+const BAND: Tolerance = Tolerance::absolute(5e-7);
+/// Squares of those in units of 10⁻⁴: twice a band's value times its error, 10⁴ times.
+const ENERGY: Tolerance = Tolerance { absolute: 1e-5, relative: 5e-6 };
+
+/// The fourth channel has no meaning.
+fn colours(plane: &Plane<[f32; 4]>) -> Plane<[f32; 3]> {
+    Plane::new(plane.size, plane.data.iter().map(|&[r, g, b, _]| [r, g, b]).collect())
+}
+
+#[test]
+fn twins_agree() {
+    let gpu = device();
+    let stage = Detail::new(&gpu);
+    for size in inputs::SIZES.into_iter().chain([inputs::LARGE]) {
+        for plane in [inputs::random_rgba(size, 151), inputs::picture_rgba(size)] {
+            let half = shrink(&plane);
+            let recorder = Recorder::new(&gpu);
+            let (band, energy) = recorder.record(|encoder| {
+                let (plane, half) = (gpu.upload_rgba(encoder, &plane), gpu.upload_rgba(encoder, &half));
+                stage.encode(&gpu, encoder, &plane, &half)
+            });
+            let expected = detail(&plane, &half);
+            assert_same("detail", &colours(&expected.0), &colours(&recorder.download(&band).unwrap()), BAND);
+            assert_same("energy", &expected.1, &recorder.download(&energy).unwrap(), ENERGY);
+        }
+    }
+}

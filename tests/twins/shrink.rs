@@ -1,0 +1,33 @@
+use nearfar::cpu::shrink::{shrink, shrink_gray};
+use nearfar::gpu::Recorder;
+use nearfar::gpu::shrink::Shrink;
+
+use super::compare::{Tolerance, assert_same};
+use super::{device, inputs};
+
+/// Five positive terms across and five down, in either order; a device may contract them.
+const TOLERANCE: Tolerance = Tolerance::relative(1e-6);
+
+#[test]
+fn twins_agree() {
+    let gpu = device();
+    let stage = Shrink::new(&gpu);
+    for size in inputs::SIZES.into_iter().chain([inputs::LARGE]) {
+        for plane in [inputs::random_rgba(size, 141), inputs::picture_rgba(size)] {
+            let recorder = Recorder::new(&gpu);
+            let half = recorder.record(|encoder| {
+                let plane = gpu.upload_rgba(encoder, &plane);
+                stage.encode(&gpu, encoder, &plane)
+            });
+            assert_same("shrink", &shrink(&plane), &recorder.download(&half).unwrap(), TOLERANCE);
+        }
+        for plane in inputs::both(size, 142, 100.0) {
+            let recorder = Recorder::new(&gpu);
+            let half = recorder.record(|encoder| {
+                let plane = gpu.upload(encoder, &plane);
+                stage.encode_gray(&gpu, encoder, &plane)
+            });
+            assert_same("shrink gray", &shrink_gray(&plane), &recorder.download(&half).unwrap(), TOLERANCE);
+        }
+    }
+}

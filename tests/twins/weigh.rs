@@ -1,0 +1,31 @@
+use nearfar::cpu::weigh::weigh;
+use nearfar::gpu::Recorder;
+use nearfar::gpu::weigh::Weigh;
+
+use super::compare::{Tolerance, assert_same};
+use super::{device, inputs};
+
+/// Products in the same order, and none that is added to anything.
+const TOLERANCE: Tolerance = Tolerance::EXACT;
+
+#[test]
+fn twins_agree() {
+    let gpu = device();
+    let stage = Weigh::new(&gpu);
+    for size in inputs::SIZES {
+        let [energy, drawn] = inputs::both(size, 181, 500.0);
+        let (finest, prior) = (inputs::random(size, 182, 0.5..20.0), inputs::random(size, 183, 0.0..1.0));
+        for powers in [[0, 0], [1, 0], [0, 1], [2, 3], [4, 8]] {
+            for (energy, floor) in [(&energy, 0.25), (&drawn, 0.0)] {
+                let recorder = Recorder::new(&gpu);
+                let weight = recorder.record(|encoder| {
+                    let [energy, finest, prior] =
+                        [energy, &finest, &prior].map(|plane| gpu.upload(encoder, plane));
+                    stage.encode(&gpu, encoder, &energy, &finest, &prior, floor, powers)
+                });
+                let expected = weigh(energy, &finest, &prior, floor, powers);
+                assert_same("weigh", &expected, &recorder.download(&weight).unwrap(), TOLERANCE);
+            }
+        }
+    }
+}
