@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     const SIZE: Size = Size::new(64, 40);
-    const RULE: Prior = Prior { radius: 2.0, wide: 4.0, floor: 0.125 };
+    const RULE: Prior = Prior { radius: 2.0, wide: 4.0, floor: 0.125, guessed: 0.5 };
 
     fn standing(level: f32, cell: u32) -> Standing {
         Standing { level, half: 0.5, cell, frame: SIZE, size: SIZE }
@@ -94,6 +94,7 @@ mod tests {
         ] {
             let planes = [3.0, confidence].map(|value| Plane::filled(SIZE, value));
             let out = prior(&planes[0], &planes[1], &RULE, &standing(level, 1), &Transform::IDENTITY, 0..20);
+            let expected = expected + RULE.guessed * (1.0 - confidence);
             assert_eq!(out, Plane::filled(SIZE.grid(2), expected), "level {level}, confidence {confidence}");
             let out =
                 prior(&planes[0], &planes[1], &Prior::NONE, &standing(level, 1), &Transform::IDENTITY, 0..20);
@@ -129,7 +130,7 @@ mod tests {
             let across = (0..grid.area()).map(|index| middle(index % width)).collect();
             let down = (0..grid.area()).map(|index| middle(index / width)).collect();
             let sure = Plane::filled(grid, 1.0);
-            let rule = Prior { radius: 3.5, wide: 0.0, floor: 0.0 };
+            let rule = Prior { radius: 3.5, wide: 0.0, floor: 0.0, guessed: 0.0 };
             let standing = standing(20.0, cell);
             let [across, down] = [across, down].map(|data| {
                 prior(&Plane::new(grid, data), &sure, &rule, &standing, &Transform::IDENTITY, 3..18)

@@ -22,8 +22,8 @@ fn twins_agree() {
             let standing = Standing { level: 3.2, half: 0.45, cell, frame, size };
             let confidence = inputs::random(grid, 172, 0.0..1.0);
             for (depth, rule) in inputs::both(grid, 171, 8.0).iter().zip([
-                Rule { radius: 1.5, wide: 3.0, floor: 0.02 },
-                Rule { radius: 0.7, wide: 0.0, floor: 0.0 },
+                Rule { radius: 1.5, wide: 3.0, floor: 0.02, guessed: 0.7 },
+                Rule { radius: 0.7, wide: 0.0, floor: 0.0, guessed: 0.0 },
             ]) {
                 for view in inputs::views(size) {
                     for rows in inputs::bands(size.grid(2).height) {
