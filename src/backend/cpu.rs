@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Backend;
 use crate::cpu;
+use crate::cpu::spare::Held;
 use crate::error::Result;
 use crate::frame::{Luma, Pixels, Plane, Size};
 use crate::gains::GainField;
@@ -14,9 +15,19 @@ use crate::transform::{NormalEquations, Transform};
 /// The CPU path, on the current rayon pool.
 pub struct CpuBackend;
 
+/// A plane whose buffer is used again.
+fn held<T: bytemuck::Pod>(plane: Plane<T>) -> Arc<Held<T>> {
+    Arc::new(plane.into())
+}
+
+/// The plane to change in place, a copy if someone else holds it.
+fn own<T: bytemuck::Pod>(plane: &mut Arc<Held<T>>) -> &mut Plane<T> {
+    &mut *Arc::make_mut(plane)
+}
+
 impl Backend for CpuBackend {
-    type Gray = Arc<Plane<f32>>;
-    type Rgba = Arc<Plane<[f32; 4]>>;
+    type Gray = Arc<Held<f32>>;
+    type Rgba = Arc<Held<[f32; 4]>>;
     type Color = Plane<[u8; 3]>;
     type Peak = cpu::peak::Peak;
 
@@ -27,19 +38,19 @@ impl Backend for CpuBackend {
     fn analyse(&self, luma: &Luma, cell: u32) -> Result<(Self::Gray, Self::Gray)> {
         let moments = cpu::sharpness::sharpness(luma, cell);
         let measure = cpu::window::window(&moments, window_radius(cell));
-        Ok((measure.into(), moments.luma.into()))
+        Ok((held(measure), held(moments.luma)))
     }
 
     fn upload(&self, plane: Plane<f32>) -> Self::Gray {
-        plane.into()
+        held(plane)
     }
 
     fn download(&self, plane: Self::Gray) -> Result<Plane<f32>> {
-        Ok(Arc::unwrap_or_clone(plane))
+        Ok(Arc::unwrap_or_clone(plane).into_plane())
     }
 
     fn reduce(&self, plane: &Self::Gray) -> Self::Gray {
-        cpu::reduce::reduce(plane).into()
+        held(cpu::reduce::reduce(plane))
     }
 
     fn warp(
@@ -50,7 +61,7 @@ impl Backend for CpuBackend {
         edge: Edge,
         size: Size,
     ) -> Self::Gray {
-        cpu::warp::warp(plane, transform, gain, edge, size).into()
+        held(cpu::warp::warp(plane, transform, gain, edge, size))
     }
 
     fn align(&self, reference: &Self::Gray, warped: &Self::Gray) -> Result<NormalEquations> {
@@ -66,16 +77,16 @@ impl Backend for CpuBackend {
     }
 
     fn accumulate(&self, mut sum: Self::Gray, plane: &Self::Gray, scale: f32) -> Self::Gray {
-        cpu::accumulate::accumulate(Arc::make_mut(&mut sum), plane, scale);
+        cpu::accumulate::accumulate(own(&mut sum), plane, scale);
         sum
     }
 
     fn vote(&self, energy: &Self::Gray, floor: f32) -> Self::Gray {
-        cpu::vote::vote(energy, floor).into()
+        held(cpu::vote::vote(energy, floor))
     }
 
     fn aggregate(&self, measure: &Self::Gray, weight: &Self::Gray) -> Self::Gray {
-        cpu::aggregate::aggregate(measure, weight).into()
+        held(cpu::aggregate::aggregate(measure, weight))
     }
 
     fn peak_start(&self, size: Size) -> Self::Peak {
@@ -95,13 +106,13 @@ impl Backend for CpuBackend {
         first: bool,
         last: bool,
     ) -> Self::Peak {
-        peak.update(triple.map(|plane| &**plane), level, first, last);
+        peak.update(triple.map(|plane| &***plane), level, first, last);
         peak
     }
 
     fn offset(&self, peak: &Self::Peak, ratios: &[f32]) -> (Self::Gray, Self::Gray) {
         let (depth, height) = cpu::offset::offset(peak, ratios);
-        (depth.into(), height.into())
+        (held(depth), held(height))
     }
 
     fn confidence(
@@ -111,7 +122,7 @@ impl Backend for CpuBackend {
         height: &Self::Gray,
         rule: &ConfidenceRule,
     ) -> Self::Gray {
-        cpu::confidence::confidence(raw, filled, height, rule).into()
+        held(cpu::confidence::confidence(raw, filled, height, rule))
     }
 
     fn upload_color(&self, plane: Plane<[u8; 3]>) -> Self::Color {
@@ -119,7 +130,7 @@ impl Backend for CpuBackend {
     }
 
     fn rgba_start(&self, size: Size) -> Self::Rgba {
-        Plane::filled(size, [0.0; 4]).into()
+        held(Plane::filled(size, [0.0; 4]))
     }
 
     fn blend(
@@ -131,12 +142,12 @@ impl Backend for CpuBackend {
         gain: f32,
         level: f32,
     ) -> Self::Rgba {
-        cpu::blend::blend(Arc::make_mut(&mut sum), depth, color, transform, gain, level);
+        cpu::blend::blend(own(&mut sum), depth, color, transform, gain, level);
         sum
     }
 
     fn guide(&self, sum: &Self::Rgba) -> Self::Rgba {
-        cpu::guide::guide(sum).into()
+        held(cpu::guide::guide(sum))
     }
 
     fn bilateral(
@@ -146,15 +157,15 @@ impl Backend for CpuBackend {
         guide: &Self::Rgba,
         levels: u32,
     ) -> Self::Gray {
-        cpu::bilateral::bilateral(depth, confidence, guide, levels).into()
+        held(cpu::bilateral::bilateral(depth, confidence, guide, levels))
     }
 
     fn download_rgba(&self, plane: Self::Rgba) -> Result<Plane<[f32; 4]>> {
-        Ok(Arc::unwrap_or_clone(plane))
+        Ok(Arc::unwrap_or_clone(plane).into_plane())
     }
 
     fn smooth(&self, plane: &Self::Gray, offset: f32) -> Self::Gray {
-        cpu::smooth::smooth(plane, offset).into()
+        held(cpu::smooth::smooth(plane, offset))
     }
 
     fn motion(
@@ -169,7 +180,7 @@ impl Backend for CpuBackend {
     }
 
     fn front(&self, plane: &Self::Gray, radius: u32) -> Self::Gray {
-        cpu::front::front(plane, radius).into()
+        held(cpu::front::front(plane, radius))
     }
 
     fn resample(
@@ -180,20 +191,20 @@ impl Backend for CpuBackend {
         size: Size,
         rows: Range<u32>,
     ) -> Self::Rgba {
-        cpu::resample::resample(pixels, transform, gains, size, rows).into()
+        held(cpu::resample::resample(pixels, transform, gains, size, rows))
     }
 
     fn shrink(&self, plane: &Self::Rgba) -> Self::Rgba {
-        cpu::shrink::shrink(plane).into()
+        held(cpu::shrink::shrink(plane))
     }
 
     fn shrink_gray(&self, plane: &Self::Gray) -> Self::Gray {
-        cpu::shrink::shrink_gray(plane).into()
+        held(cpu::shrink::shrink_gray(plane))
     }
 
     fn detail(&self, plane: &Self::Rgba, half: &Self::Rgba) -> (Self::Rgba, Self::Gray) {
         let (band, energy) = cpu::detail::detail(plane, half);
-        (band.into(), energy.into())
+        (held(band), held(energy))
     }
 
     fn prior(
@@ -204,7 +215,7 @@ impl Backend for CpuBackend {
         transform: &Transform,
         rows: Range<u32>,
     ) -> Self::Gray {
-        cpu::prior::prior(depth, confidence, rule, standing, transform, rows).into()
+        held(cpu::prior::prior(depth, confidence, rule, standing, transform, rows))
     }
 
     fn weigh(
@@ -215,37 +226,37 @@ impl Backend for CpuBackend {
         floor: f32,
         powers: [u32; 2],
     ) -> Self::Gray {
-        cpu::weigh::weigh(energy, finest, prior, floor, powers).into()
+        held(cpu::weigh::weigh(energy, finest, prior, floor, powers))
     }
 
     fn fuse(&self, mut sum: Self::Rgba, band: &Self::Rgba, weight: &Self::Gray, skip: u32) -> Self::Rgba {
-        cpu::fuse::fuse(Arc::make_mut(&mut sum), band, weight, skip);
+        cpu::fuse::fuse(own(&mut sum), band, weight, skip);
         sum
     }
 
     fn fuse_base(&self, mut sum: Self::Rgba, plane: &Self::Rgba, weight: &Self::Gray) -> Self::Rgba {
-        cpu::fuse::fuse_base(Arc::make_mut(&mut sum), plane, weight);
+        cpu::fuse::fuse_base(own(&mut sum), plane, weight);
         sum
     }
 
     fn collapse(&self, sum: &Self::Rgba, half: &Self::Rgba, top: u32) -> Self::Rgba {
-        cpu::collapse::collapse(sum, half, top).into()
+        held(cpu::collapse::collapse(sum, half, top))
     }
 
     fn collapse_base(&self, sum: &Self::Rgba) -> Self::Rgba {
-        cpu::collapse::collapse_base(sum).into()
+        held(cpu::collapse::collapse_base(sum))
     }
 
     fn rows(&self, plane: &Self::Rgba, rows: Range<u32>) -> Self::Rgba {
-        plane.rows(rows).into()
+        held(plane.rows(rows))
     }
 
     fn rows_gray(&self, plane: &Self::Gray, rows: Range<u32>) -> Self::Gray {
-        plane.rows(rows).into()
+        held(plane.rows(rows))
     }
 
     fn put_rows(&self, mut plane: Self::Rgba, at: u32, band: &Self::Rgba, rows: Range<u32>) -> Self::Rgba {
-        Arc::make_mut(&mut plane).put_rows(at, band, rows);
+        own(&mut plane).put_rows(at, band, rows);
         plane
     }
 
@@ -256,7 +267,7 @@ impl Backend for CpuBackend {
         band: &Self::Gray,
         rows: Range<u32>,
     ) -> Self::Gray {
-        Arc::make_mut(&mut plane).put_rows(at, band, rows);
+        own(&mut plane).put_rows(at, band, rows);
         plane
     }
 

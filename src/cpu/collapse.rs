@@ -4,13 +4,14 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::detail::{between_rows, pair};
+use super::spare;
 use crate::frame::Plane;
 
 /// The weighted mean in `sum` plus `half` expanded: the next finer plane of the fused picture, rows from `top` (even) on;
 /// the fourth channel is 1.
 pub fn collapse(sum: &Plane<[f32; 4]>, half: &Plane<[f32; 4]>, top: u32) -> Plane<[f32; 4]> {
     let width = sum.size.width as usize;
-    let mut out = Plane::filled(sum.size, [0.0; 4]);
+    let mut out: Plane<[f32; 4]> = spare::plane(sum.size);
     out.data.par_chunks_exact_mut(width).enumerate().for_each_init(
         || vec![[0.0; 4]; half.size.width as usize],
         |between, (y, out)| {

@@ -4,6 +4,7 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::shrink::shrink_gray;
+use super::spare;
 use crate::frame::Plane;
 use crate::params::ENERGY_SCALE;
 
@@ -14,8 +15,8 @@ use crate::params::ENERGY_SCALE;
 pub fn detail(plane: &Plane<[f32; 4]>, half: &Plane<[f32; 4]>) -> (Plane<[f32; 4]>, Plane<f32>) {
     assert_eq!(plane.size.grid(2), half.size, "the coarser plane has half the size");
     let width = plane.size.width as usize;
-    let mut band = Plane::filled(plane.size, [0.0; 4]);
-    let mut energy = Plane::filled(plane.size, 0.0);
+    let mut band: Plane<[f32; 4]> = spare::plane(plane.size);
+    let mut energy: Plane<f32> = spare::plane(plane.size);
     let rows = band.data.par_chunks_exact_mut(width).zip(energy.data.par_chunks_exact_mut(width));
     rows.enumerate().for_each_init(
         || vec![[0.0; 4]; half.size.width as usize],
@@ -24,7 +25,9 @@ pub fn detail(plane: &Plane<[f32; 4]>, half: &Plane<[f32; 4]>) -> (Plane<[f32; 4
             subtract(plane.row(y as u32), between, band, energy);
         },
     );
-    (band, shrink_gray(&energy))
+    let decimated = shrink_gray(&energy);
+    spare::give(energy);
+    (band, decimated)
 }
 
 /// Row `y` of `half` expanded down: a row as wide as `half`.

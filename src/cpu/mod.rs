@@ -25,6 +25,7 @@ pub mod resample;
 pub mod sharpness;
 pub mod shrink;
 pub mod smooth;
+pub mod spare;
 pub mod vote;
 pub mod warp;
 pub mod weigh;

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::spare;
 use crate::frame::{Plane, Size};
 use crate::params::{Prior, Standing, UNCOVERED};
 use crate::transform::Transform;
@@ -21,23 +23,34 @@ pub fn prior(
 ) -> Plane<f32> {
     let half = standing.size.grid(2);
     let m = transform.to_f32();
-    let mut out = Plane::filled(Size::new(half.width, rows.len() as u32), 0.0);
+    let mut out: Plane<f32> = spare::plane(Size::new(half.width, rows.len() as u32));
     out.data.par_chunks_exact_mut(half.width as usize).zip(rows).for_each(|(out, y)| {
-        let y = 2.0 * y as f32;
-        for (x, out) in out.iter_mut().enumerate() {
-            let x = 2.0 * x as f32;
-            *out = if covers(&m, standing.frame, x, y) {
-                let [depth, confidence] = sample([depth, confidence], standing.cell as f32, x, y);
-                let far = ((depth - standing.level).abs() - standing.half).max(0.0);
-                let t = far / (rule.radius + rule.wide * (1.0 - confidence));
-                let bump = (1.0 - t * t).max(0.0);
-                bump * bump + rule.floor + rule.guessed * (1.0 - confidence)
-            } else {
-                UNCOVERED
-            };
-        }
+        prior_row([depth, confidence], rule, standing, &m, 2.0 * y as f32, out);
     });
     out
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn prior_row(
+    planes: [&Plane<f32>; 2],
+    rule: &Prior,
+    standing: &Standing,
+    m: &[f32; 8],
+    y: f32,
+    out: &mut [f32],
+) {
+    for (x, out) in out.iter_mut().enumerate() {
+        let x = 2.0 * x as f32;
+        *out = if covers(m, standing.frame, x, y) {
+            let [depth, confidence] = sample(planes, standing.cell as f32, x, y);
+            let far = ((depth - standing.level).abs() - standing.half).max(0.0);
+            let t = far / (rule.radius + rule.wide * (1.0 - confidence));
+            let bump = (1.0 - t * t).max(0.0);
+            bump * bump + rule.floor + rule.guessed * (1.0 - confidence)
+        } else {
+            UNCOVERED
+        };
+    }
 }
 
 /// Whether the frame shows the reference's pixel (`x`, `y`).

@@ -7,6 +7,7 @@ use std::ops::Range;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::spare;
 use crate::frame::{Pixels, Plane, Size};
 use crate::gains::GainField;
 use crate::params::cubic;
@@ -26,7 +27,7 @@ pub fn resample(
     let m = transform.to_f32();
     let source = transform.source_rows(pixels.size(), size, &rows);
     let across = across(pixels, &m, size.width, source.clone());
-    let mut out = Plane::filled(Size::new(size.width, rows.len() as u32), [0.0; 4]);
+    let mut out: Plane<[f32; 4]> = spare::plane(Size::new(size.width, rows.len() as u32));
     out.data.par_chunks_exact_mut(size.width as usize).zip(rows).for_each(|(out, y)| {
         down_row(&across, source.start, &m, &gains.row(size, y), y as f32, out);
     });
@@ -40,15 +41,12 @@ const BLOCK: usize = 32;
 
 /// Columns of the reference in the rows `rows` of the photo.
 fn across(pixels: &Pixels, m: &[f32; 8], width: u32, rows: Range<u32>) -> Plane<[f32; 4]> {
-    let mut out = Plane::filled(Size::new(width, rows.len() as u32), [0.0; 4]);
+    let mut out: Plane<[f32; 4]> = spare::plane(Size::new(width, rows.len() as u32));
     let photo = pixels.size().width as usize;
     out.data.par_chunks_exact_mut(width as usize).zip(rows).for_each_init(
         || vec![[0.0; 4]; photo + 2 * PAD],
         |padded, (out, row)| {
-            match pixels {
-                Pixels::U8(plane) => widen::<u8>(plane.row(row), padded, 1.0 / 255.0),
-                Pixels::U16(plane) => widen::<u16>(plane.row(row), padded, 1.0 / 65535.0),
-            }
+            widen_row(pixels, row, padded);
             across_row(padded, m, row as f32, out);
         },
     );
@@ -65,6 +63,14 @@ fn widen<T: Copy + Into<f32>>(row: &[[T; 3]], padded: &mut [[f32; 4]], unit: f32
     let (first, last) = (padded[PAD], padded[PAD + row.len() - 1]);
     padded[..PAD].fill(first);
     padded[PAD + row.len()..].fill(last);
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn widen_row(pixels: &Pixels, row: u32, padded: &mut [[f32; 4]]) {
+    match pixels {
+        Pixels::U8(plane) => widen::<u8>(plane.row(row), padded, 1.0 / 255.0),
+        Pixels::U16(plane) => widen::<u16>(plane.row(row), padded, 1.0 / 65535.0),
+    }
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
@@ -125,29 +131,38 @@ fn down_row(
                 weights[k][i] = four[k];
             }
         }
+        let row = |k: i32, i: usize| (whole[i] + k).clamp(0, last) as usize * width + start + i;
+        let steady = whole.iter().all(|at| *at == whole[0]);
+        let rows = [-1, 0, 1, 2].map(|k| &across.data[row(k, 0)..][..out.len()]);
         for (i, out) in out.iter_mut().enumerate() {
-            let x = start + i;
-            let tap = |k: i32| &across.data[(whole[i] + k).clamp(0, last) as usize * width + x];
-            let taps = [tap(-1), tap(0), tap(1), tap(2)];
-            let (x, mut value) = (x as f32, [0.0; 4]);
-            for channel in 0..4 {
-                value[channel] = weights[0][i] * taps[0][channel]
-                    + weights[1][i] * taps[1][channel]
-                    + weights[2][i] * taps[2][channel]
-                    + weights[3][i] * taps[3][channel];
-                let gain = gains[0][channel] + gains[1][channel] * x + gains[2][channel] * x * x;
-                value[channel] =
-                    value[channel] * gain + 0.055 * (gain - 1.0) * (25.0 * value[channel]).min(1.0);
-            }
-            *out = value;
+            // Nearly always the whole block looks at the same rows.
+            let taps = match steady {
+                true => rows.map(|row| &row[i]),
+                false => [-1, 0, 1, 2].map(|k| &across.data[row(k, i)]),
+            };
+            *out = mix(taps, weights.map(|weights| weights[i]), gains, (start + i) as f32);
         }
     }
+}
+
+/// Four pixels weighed, in the light of the reference.
+#[inline(always)]
+fn mix(taps: [&[f32; 4]; 4], weights: [f32; 4], gains: &[[f32; 4]; 3], x: f32) -> [f32; 4] {
+    std::array::from_fn(|channel| {
+        let value = weights[0] * taps[0][channel]
+            + weights[1] * taps[1][channel]
+            + weights[2] * taps[2][channel]
+            + weights[3] * taps[3][channel];
+        let gain = gains[0][channel] + gains[1][channel] * x + gains[2][channel] * x * x;
+        value * gain + 0.055 * (gain - 1.0) * (25.0 * value).min(1.0)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::gains::TERMS;
+    use crate::params::CUBIC;
 
     const SIZE: Size = Size::new(61, 47);
 
@@ -203,6 +218,7 @@ mod tests {
     }
 
     /// Cubic convolution reproduces linear functions, one pass after the other too.
+    /// Cubics with another parameter than −1/2 are up to 0.0482 px off on a ramp.
     #[test]
     fn ramps_stay_ramps() {
         let ramp = |x: f64, y: f64| {
@@ -214,11 +230,12 @@ mod tests {
         let askew = Transform { perspective: [6e-4, -4e-4], ..turned };
         for transform in [turned, sheared, askew] {
             let out = resample(&pixels, &transform, &GainField::UNITY, SIZE, 0..SIZE.height);
-            assert!(check(&out, &transform, 4.0, 1e-6, ramp) > 1500);
+            let bound = if CUBIC == -0.5 { 1e-6 } else { 0.0482 * 900.0 / 65535.0 };
+            assert!(check(&out, &transform, 4.0, bound, ramp) > 1500);
         }
     }
 
-    /// Half-way between pixels the taps −1, 9, 9, −1 of 16 lose 3/128·k⁴ of a wave of k radians a pixel, to the first order.
+    /// What four taps half-way between pixels make of a wave.
     #[test]
     fn waves_between_pixels_are_right() {
         let k = std::f64::consts::TAU / 16.0;
@@ -227,8 +244,10 @@ mod tests {
         };
         let half = Transform::affine([1.0, 0.0, 0.5, 0.0, 1.0, 0.5]);
         let out = resample(&photo(wave), &half, &GainField::UNITY, SIZE, 0..SIZE.height);
-        // Twice that both ways; 16 bits are rounded to half a step, of which taps make up to 1.25² as much.
-        let bound = 2.0 * 0.4 * 3.0 / 128.0 * k.powi(4) + 0.5 * 1.25 * 1.25 / 65535.0;
+        // Both ways; 16 bits are rounded to half a step, of which taps make up to 1.4² as much.
+        let outer = f64::from(CUBIC) / 8.0;
+        let kept = (1.0 - 2.0 * outer) * (0.5 * k).cos() + 2.0 * outer * (1.5 * k).cos();
+        let bound = (kept * kept - 1.0).abs() * 0.4 + 0.5 * 1.4 * 1.4 / 65535.0;
         assert!(check(&out, &half, 2.0, bound, wave) > 2000);
     }
 

@@ -3,13 +3,14 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::spare;
 use crate::frame::{Plane, Size};
 
 /// Every other pixel of every other row of `plane` smoothed by the binomial 1, 4, 6, 4, 1 (Burt and Adelson 1983), edge
 /// pixels replicated: pixel k of the result lies on pixel 2k.
 pub fn shrink(plane: &Plane<[f32; 4]>) -> Plane<[f32; 4]> {
     let half = plane.size.grid(2);
-    let mut out = Plane::filled(half, [0.0; 4]);
+    let mut out = spare::plane(half);
     let rows = |y: u32| plane.row(y).as_flattened();
     halve::<4>(plane.size, &rows, out.data.as_flattened_mut());
     out
@@ -17,7 +18,7 @@ pub fn shrink(plane: &Plane<[f32; 4]>) -> Plane<[f32; 4]> {
 
 /// [`shrink`] of one channel.
 pub fn shrink_gray(plane: &Plane<f32>) -> Plane<f32> {
-    let mut out = Plane::filled(plane.size.grid(2), 0.0);
+    let mut out: Plane<f32> = spare::plane(plane.size.grid(2));
     halve::<1>(plane.size, &|y| plane.row(y), &mut out.data);
     out
 }

@@ -4,13 +4,14 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::shrink::weigh_rows;
+use super::spare;
 use crate::frame::Plane;
 
 /// `plane` smoothed by 1, 4, 6, 4, 1 both ways (σ = 1 px), edge pixels replicated, plus `offset`.
 pub fn smooth(plane: &Plane<f32>, offset: f32) -> Plane<f32> {
     let width = plane.size.width as usize;
     let last = i64::from(plane.size.height) - 1;
-    let mut out = Plane::filled(plane.size, 0.0);
+    let mut out: Plane<f32> = spare::plane(plane.size);
     out.data.par_chunks_exact_mut(width).enumerate().for_each_init(
         || vec![0.0f32; width + 4],
         |padded, (y, out)| {

@@ -3,6 +3,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::spare;
 use crate::frame::Plane;
 
 /// (`energy` + `floor`)^`powers[0]` · `finest`^`powers[1]` · `prior`, pixel by pixel.
@@ -15,7 +16,8 @@ pub fn weigh(
 ) -> Plane<f32> {
     assert!(energy.size == finest.size && energy.size == prior.size, "all planes are of one band");
     let width = energy.size.width as usize;
-    let mut out = prior.clone();
+    let mut out: Plane<f32> = spare::plane(prior.size);
+    out.data.copy_from_slice(&prior.data);
     let rows = energy.data.par_chunks_exact(width).zip(finest.data.par_chunks_exact(width));
     out.data.par_chunks_exact_mut(width).zip(rows).for_each(|(out, (energy, finest))| {
         for _ in 0..powers[0] {

@@ -145,48 +145,55 @@ pub fn refine<B: Backend>(
     }
     let pace = (levels as f32 / USUAL_LEVELS).max(1.0);
     let mut refinement = Refinement { backend, basis: align.basis(), depth, size, halvings, pace, scratch };
-    let turns: [&dyn Fn(usize) -> Vec<usize>; 2] = [
-        // Outwards: only what was placed before.
-        &|frame| neighbours(frame, reference, pace, false),
-        &|frame| neighbours(frame, reference, pace, true),
+    // First outwards, on what was placed before; then a last step on both sides.
+    let turns = [
+        Turn { hops: &HOPS, both: false, steps: 4 },
+        Turn { hops: &[HOPS[0], HOPS[2]], both: true, steps: 1 },
     ];
     let mut outwards: Vec<usize> = (0..frames.len()).filter(|&frame| frame != reference).collect();
     outwards.sort_by_key(|&frame| (frame < reference, frame.abs_diff(reference)));
     let total = turns.len() * outwards.len();
     let mut done = 0;
-    for others in turns {
+    for turn in turns {
         // The planes of the frames around, in the reference's geometry.
         let mut seen = BTreeMap::new();
         for &frame in &outwards {
             check(interrupt)?;
             done += 1;
             progress("align", done, total);
-            let others: Vec<usize> =
-                others(frame).into_iter().filter(|&other| other < frames.len()).collect();
+            let others = turn.neighbours(frame, reference, frames.len(), pace);
             seen.retain(|other, _| others.contains(other));
-            refinement.place(frames, frame, &others, &mut seen)?;
+            refinement.place(frames, frame, &others, turn.steps, &mut seen)?;
         }
     }
     Ok(())
 }
 
-/// The frames that `frame` is measured on: those towards the reference, and on request those on the other side too.
-fn neighbours(frame: usize, reference: usize, pace: f32, both: bool) -> Vec<usize> {
-    let mut others: Vec<usize> = HOPS
-        .iter()
-        .flat_map(|hop| {
+/// How frames are gone through once.
+struct Turn<'a> {
+    /// Levels to those that a frame is measured on.
+    hops: &'a [f32],
+    /// Whether those away from the reference count too.
+    both: bool,
+    /// Steps of a frame at most.
+    steps: usize,
+}
+
+impl Turn<'_> {
+    /// Which of `count` frames `frame` is measured on.
+    fn neighbours(&self, frame: usize, reference: usize, count: usize, pace: f32) -> Vec<usize> {
+        let hop = |hop: &f32| {
             let hop = (hop * pace).round() as usize;
             let (below, above) = (frame.checked_sub(hop), Some(frame + hop));
-            let inwards = if frame > reference { below } else { above };
+            let (inwards, outwards) = if frame > reference { (below, above) } else { (above, below) };
             let inwards = inwards.filter(|&other| (other > reference) == (frame > reference));
-            let outwards = if frame > reference { above } else { below };
-            [Some(inwards.unwrap_or(reference)), outwards.filter(|_| both)]
-        })
-        .flatten()
-        .collect();
-    others.sort_unstable();
-    others.dedup();
-    others
+            [Some(inwards.unwrap_or(reference)), outwards.filter(|&other| self.both && other < count)]
+        };
+        let mut others: Vec<usize> = self.hops.iter().flat_map(hop).flatten().collect();
+        others.sort_unstable();
+        others.dedup();
+        others
+    }
 }
 
 impl<B: Backend> Refinement<'_, B> {
@@ -211,9 +218,9 @@ impl<B: Backend> Refinement<'_, B> {
         frames: &mut [Placed],
         frame: usize,
         others: &[usize],
+        steps: usize,
         seen: &mut BTreeMap<usize, B::Gray>,
     ) -> Result<()> {
-        const STEPS: usize = 6;
         /// Cells that corners move by in a step that is the last.
         const SETTLED: f64 = 0.02;
         let cell = f64::from(1u32 << self.halvings);
@@ -229,7 +236,7 @@ impl<B: Backend> Refinement<'_, B> {
         let before = frames[frame].transform.to_grid(cell);
         let (width, height) = (f64::from(self.size.width), f64::from(self.size.height));
         let mut at = before;
-        for _ in 0..STEPS {
+        for _ in 0..steps {
             let mut system = System::new(self.basis.len());
             for other in others {
                 let slice = Slice {
@@ -353,11 +360,12 @@ mod tests {
 
     #[test]
     fn neighbours_lie_towards_the_reference_first() {
-        assert_eq!(neighbours(9, 5, 1.0, false), [6, 7, 8]);
-        assert_eq!(neighbours(6, 5, 1.0, false), [5]);
-        assert_eq!(neighbours(2, 5, 1.0, false), [3, 4, 5]);
-        assert_eq!(neighbours(2, 5, 1.0, true), [0, 1, 3, 4, 5]);
-        assert_eq!(neighbours(30, 5, 2.0, true), [24, 26, 28, 32, 34, 36]);
+        let of = |frame, both, pace| Turn { hops: &HOPS, both, steps: 1 }.neighbours(frame, 5, 35, pace);
+        assert_eq!(of(9, false, 1.0), [6, 7, 8]);
+        assert_eq!(of(6, false, 1.0), [5]);
+        assert_eq!(of(2, false, 1.0), [3, 4, 5]);
+        assert_eq!(of(2, true, 1.0), [0, 1, 3, 4, 5]);
+        assert_eq!(of(30, true, 2.0), [24, 26, 28, 32, 34]);
     }
 
     #[test]
