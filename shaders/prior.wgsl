@@ -9,8 +9,6 @@ struct Params {
     top: f32,
     level: f32,
     half: f32,
-    // Pixels of the reference a side of the depth map's cells.
-    cell: f32,
     radius: f32,
     wide: f32,
     floor: f32,
@@ -18,7 +16,6 @@ struct Params {
     uncovered: f32,
     // Added where the map is guessed.
     guessed: f32,
-    pad: f32,
     // Projective matrix, reference → frame, row by row.
     xx: f32,
     xy: f32,
@@ -47,31 +44,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     ) / (params.wx * at.x + params.wy * at.y + 1.0);
     var value = params.uncovered;
     if all(source >= vec2<f32>(-0.5)) && all(source <= params.frame - 0.5) {
-        let found = sample(at);
-        let far = max(abs(found.x - params.level) - params.half, 0.0);
-        let t = far / (params.radius + params.wide * (1.0 - found.y));
+        let place = id.xy + vec2<u32>(0u, u32(params.top));
+        let sure = textureLoad(confidence, place, 0).x;
+        let far = max(abs(textureLoad(depth, place, 0).x - params.level) - params.half, 0.0);
+        let t = far / (params.radius + params.wide * (1.0 - sure));
         let bump = max(1.0 - t * t, 0.0);
-        value = bump * bump + params.floor + params.guessed * (1.0 - found.y);
+        value = bump * bump + params.floor + params.guessed * (1.0 - sure);
     }
     textureStore(prior, id.xy, vec4<f32>(value, 0.0, 0.0, 0.0));
-}
-
-// Depth and confidence, bilinear at the reference's pixel `at`.
-fn sample(at: vec2<f32>) -> vec2<f32> {
-    let last = vec2<f32>(textureDimensions(depth)) - 1.0;
-    let place = clamp((at - (params.cell - 1.0) / 2.0) / params.cell, vec2<f32>(0.0), last);
-    let corner = floor(place);
-    let part = place - corner;
-    let texel = vec2<i32>(corner);
-    let a = both(texel);
-    let b = both(texel + vec2<i32>(1, 0));
-    let c = both(texel + vec2<i32>(0, 1));
-    let d = both(texel + vec2<i32>(1, 1));
-    let upper = a + (b - a) * part.x;
-    let lower = c + (d - c) * part.x;
-    return upper + (lower - upper) * part.y;
-}
-
-fn both(at: vec2<i32>) -> vec2<f32> {
-    return vec2<f32>(clamped(depth, at).x, clamped(confidence, at).x);
 }

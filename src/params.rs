@@ -205,17 +205,13 @@ pub struct Slice {
     pub margin: u32,
 }
 
-/// Where a depth map and a frame lie.
+/// At which levels of focus a frame is sharp, and how large it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing {
     /// Middle of the levels that the frame is sharp at.
     pub level: f32,
     /// How many levels it is sharp at to either side of that.
     pub half: f32,
-    /// Pixels of the reference a side of the depth map's cells.
-    pub cell: u32,
-    /// Size of the frame.
+    /// Size of the frame in pixels.
     pub frame: crate::frame::Size,
-    /// Size of the reference.
-    pub size: crate::frame::Size,
 }

@@ -56,9 +56,12 @@ fn add_row(
     for x in margin as usize..(width - margin) as usize {
         let t = (depth[x] - slice.level) / slice.radius;
         let bump = 1.0 - t * t;
+        if bump <= 0.0 {
+            continue;
+        }
         let (left, after, up, down) = (here[x - 1], here[x + 1], above[x], below[x]);
         let value = here[x];
-        if bump <= 0.0 || value == OUTSIDE || left.min(after).min(up.min(down)) == OUTSIDE {
+        if value == OUTSIDE || left.min(after).min(up.min(down)) == OUTSIDE {
             continue;
         }
         let (fx, fy) = (x as f32, y as f32);

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 use rayon::prelude::*;
+use wide::f32x4;
 
 use super::spare;
 use crate::frame::{Pixels, Plane, Size};
@@ -95,13 +96,9 @@ fn across_row(padded: &[[f32; 4]], m: &[f32; 8], row: f32, out: &mut [[f32; 4]])
             }
         }
         for (i, out) in out.iter_mut().enumerate() {
-            let taps = &padded[first[i] as usize..][..4];
-            for channel in 0..4 {
-                out[channel] = weights[0][i] * taps[0][channel]
-                    + weights[1][i] * taps[1][channel]
-                    + weights[2][i] * taps[2][channel]
-                    + weights[3][i] * taps[3][channel];
-            }
+            let [a, b, c, d] = std::array::from_fn(|k| f32x4::from(padded[first[i] as usize + k]));
+            let [u, v, w, x] = weights.map(|weights| f32x4::splat(weights[i]));
+            *out = (u * a + v * b + w * c + x * d).to_array();
         }
     }
 }
@@ -132,30 +129,32 @@ fn down_row(
             }
         }
         let row = |k: i32, i: usize| (whole[i] + k).clamp(0, last) as usize * width + start + i;
-        let steady = whole.iter().all(|at| *at == whole[0]);
-        let rows = [-1, 0, 1, 2].map(|k| &across.data[row(k, 0)..][..out.len()]);
-        for (i, out) in out.iter_mut().enumerate() {
-            // Nearly always the whole block looks at the same rows.
-            let taps = match steady {
-                true => rows.map(|row| &row[i]),
-                false => [-1, 0, 1, 2].map(|k| &across.data[row(k, i)]),
-            };
-            *out = mix(taps, weights.map(|weights| weights[i]), gains, (start + i) as f32);
+        if whole.iter().all(|at| *at == whole[0]) {
+            // Nearly always: the whole block looks at the same rows.
+            let [a, b, c, d] = [-1, 0, 1, 2].map(|k| &across.data[row(k, 0)..][..out.len()]);
+            for (i, out) in out.iter_mut().enumerate() {
+                let weights = weights.map(|weights| weights[i]);
+                *out = mix([a[i], b[i], c[i], d[i]], weights, gains, (start + i) as f32);
+            }
+        } else {
+            for (i, out) in out.iter_mut().enumerate() {
+                let taps = [-1, 0, 1, 2].map(|k| across.data[row(k, i)]);
+                *out = mix(taps, weights.map(|weights| weights[i]), gains, (start + i) as f32);
+            }
         }
     }
 }
 
 /// Four pixels weighed, in the light of the reference.
 #[inline(always)]
-fn mix(taps: [&[f32; 4]; 4], weights: [f32; 4], gains: &[[f32; 4]; 3], x: f32) -> [f32; 4] {
-    std::array::from_fn(|channel| {
-        let value = weights[0] * taps[0][channel]
-            + weights[1] * taps[1][channel]
-            + weights[2] * taps[2][channel]
-            + weights[3] * taps[3][channel];
-        let gain = gains[0][channel] + gains[1][channel] * x + gains[2][channel] * x * x;
-        value * gain + 0.055 * (gain - 1.0) * (25.0 * value).min(1.0)
-    })
+fn mix(taps: [[f32; 4]; 4], weights: [f32; 4], gains: &[[f32; 4]; 3], x: f32) -> [f32; 4] {
+    let [a, b, c, d] = taps.map(f32x4::from);
+    let [u, v, w, z] = weights.map(f32x4::splat);
+    let value = u * a + v * b + w * c + z * d;
+    let [flat, slope, bend] = gains.map(f32x4::from);
+    let gain = flat + slope * f32x4::splat(x) + bend * f32x4::splat(x * x);
+    let toe = (f32x4::splat(25.0) * value).fast_min(f32x4::splat(1.0));
+    (value * gain + f32x4::splat(0.055) * (gain - f32x4::splat(1.0)) * toe).to_array()
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ type Unit = [f32; 4];
 
 /// Free buffers.
 static SPARES: Mutex<Vec<Vec<Unit>>> = Mutex::new(Vec::new());
-/// How many are kept.
-const KEPT: usize = 24;
+/// Units that are kept, of all buffers together: 192 MB.
+const KEPT: usize = 12_000_000;
 
 /// A plane of any content, to be overwritten altogether.
 pub fn plane<T: Pod>(size: Size) -> Plane<T> {
@@ -50,10 +50,11 @@ pub fn give<T: Pod>(plane: Plane<T>) {
     }
     let Ok(buffer) = bytemuck::try_cast_vec(data) else { return };
     let mut spares = SPARES.lock().unwrap_or_else(PoisonError::into_inner);
-    if spares.len() == KEPT {
-        spares.remove(0);
-    }
     spares.push(buffer);
+    let mut kept: usize = spares.iter().map(Vec::capacity).sum();
+    while kept > KEPT {
+        kept -= spares.remove(0).capacity();
+    }
 }
 
 /// A plane whose buffer is kept when it goes.

@@ -36,7 +36,7 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         motion { size, moving, block, across, down, margin, level, radius, xx }
         offset { size, levels }
         peak { size, level, first, last }
-        prior { size, frame, top, level, half, cell, radius, wide, floor, uncovered, guessed, pad, xx }
+        prior { size, frame, top, level, half, radius, wide, floor, uncovered, guessed, xx }
         reduce { size }
         resample { size, first, top, xx, centre, unit, sharpness, gains }
         sharpness { size, origin, begin, end, strip, full_scale, unit }

@@ -17,13 +17,11 @@ pub(super) struct Params {
     pub(super) top: f32,
     pub(super) level: f32,
     pub(super) half: f32,
-    pub(super) cell: f32,
     pub(super) radius: f32,
     pub(super) wide: f32,
     pub(super) floor: f32,
     pub(super) uncovered: f32,
     pub(super) guessed: f32,
-    pub(super) pad: [u32; 1],
     /// `xx` to `wy`.
     pub(super) xx: [f32; 8],
 }
@@ -52,20 +50,18 @@ impl Prior {
         transform: &Transform,
         rows: Range<u32>,
     ) -> Image {
-        let prior = gpu.gray(Size::new(standing.size.grid(2).width, rows.len() as u32));
+        let prior = gpu.gray(Size::new(depth.size.width, rows.len() as u32));
         let params = Params {
             size: dims(prior.size),
             frame: dims(standing.frame).map(|side| side as f32),
             top: rows.start as f32,
             level: standing.level,
             half: standing.half,
-            cell: standing.cell as f32,
             radius: rule.radius,
             wide: rule.wide,
             floor: rule.floor,
             uncovered: UNCOVERED,
             guessed: rule.guessed,
-            pad: [0],
             xx: transform.to_f32(),
         };
         let bindings = [depth, confidence, &prior].map(Bind::Image);

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::frame::{Pixels, Plane, Size, Window};
 use crate::gains::GainField;
 use crate::params::{
-    BAND_FLOOR, FINEST_FLOOR, FUSION_BANDS, FUSION_BASE_SIDE, FUSION_HALO, FusionRule, Standing,
+    BAND_FLOOR, Edge, FINEST_FLOOR, FUSION_BANDS, FUSION_BASE_SIDE, FUSION_HALO, FusionRule, Standing,
 };
 use crate::transform::Transform;
 
@@ -20,7 +20,7 @@ use crate::transform::Transform;
 pub struct Fusion<'a, B: Backend> {
     backend: &'a B,
     rule: FusionRule,
-    /// Depth map and confidence, on their grid.
+    /// Depth map and confidence, on the pyramid's second plane.
     depth: [B::Gray; 2],
     /// From the picture down to the base.
     levels: Vec<Level<B>>,
@@ -38,8 +38,8 @@ struct Level<B: Backend> {
 }
 
 impl<'a, B: Backend> Fusion<'a, B> {
-    /// A picture of `size` without frames; `band_area` pixels go through at a time.
-    pub fn new(backend: &'a B, size: Size, rule: FusionRule, depth: [B::Gray; 2], band_area: usize) -> Self {
+    /// A picture of `size` without frames; depth map and confidence lie on cells of `cell` pixels.
+    pub fn new(backend: &'a B, size: Size, rule: FusionRule, depth: [B::Gray; 2], cell: u32) -> Self {
         let mut bands = 1;
         while bands < FUSION_BANDS && size.width.min(size.height) >> (bands + 1) >= FUSION_BASE_SIDE {
             bands += 1;
@@ -47,12 +47,16 @@ impl<'a, B: Backend> Fusion<'a, B> {
         let mut sizes = vec![size];
         (0..bands as usize).for_each(|level| sizes.push(sizes[level].grid(2)));
         let level = |size: &Size| {
-            let bands = split(*size, band_area);
+            let bands = split(*size, backend.fusion_area());
             let sums =
                 bands.iter().map(|rows| Some(backend.rgba_start(Size::new(size.width, rows.len() as u32))));
             Level { size: *size, sums: sums.collect(), bands, frame: None }
         };
         let levels = sizes.iter().map(level).collect();
+        // Pixel k of the second plane is pixel 2k of the picture; cells lie around their middles.
+        let (scale, shift) = (2.0 / f64::from(cell), (1.0 - f64::from(cell)) / (2.0 * f64::from(cell)));
+        let to_cells = Transform::affine([scale, 0.0, shift, 0.0, scale, shift]);
+        let depth = depth.map(|plane| backend.warp(&plane, &to_cells, 1.0, Edge::Replicate, sizes[1]));
         Self { backend, rule, depth, levels }
     }
 

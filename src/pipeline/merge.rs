@@ -439,7 +439,7 @@ impl<B: Backend> Merge<'_, B> {
             let longer = f64::from(size.width.max(size.height) / self.survey.cell);
             depth = backend.front(&depth, (FRONT_REACH * longer).ceil() as u32);
         }
-        Fusion::new(backend, size, self.rule(), [depth, confidence], backend.fusion_area())
+        Fusion::new(backend, size, self.rule(), [depth, confidence], self.survey.cell)
     }
 
     /// The frames of `levels` as one picture.
@@ -467,13 +467,7 @@ impl<B: Backend> Merge<'_, B> {
             // It was read once: a photo that cannot be read now must not be missing without a word.
             let pixels = pixels?;
             let Frame { level, transform, gains, .. } = frames[slot];
-            let standing = Standing {
-                level: *level as f32,
-                half: 0.0,
-                cell: survey.cell,
-                frame: survey.size,
-                size: survey.size,
-            };
+            let standing = Standing { level: *level as f32, half: 0.0, frame: survey.size };
             fusion.add(&pixels, transform, gains, &standing)?;
             spares.give_pixels(pixels);
             Ok(())
@@ -501,9 +495,7 @@ impl<B: Backend> Merge<'_, B> {
             let standing = Standing {
                 level: (levels.start + levels.end - 1) as f32 / 2.0,
                 half: (levels.len() - 1) as f32 / 2.0,
-                cell: survey.cell,
                 frame: header.size,
-                size: survey.size,
             };
             fusion.add(&pixels, &shift, &GainField::UNITY, &standing)?;
         }

@@ -6,6 +6,7 @@
 //! and what lies still (sensor, JPEG blocks) drags on them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use nalgebra::{DMatrix, DVector, Matrix3, SMatrix};
 
@@ -156,13 +157,14 @@ pub fn refine<B: Backend>(
     let mut done = 0;
     for turn in turns {
         // The planes of the frames around, in the reference's geometry.
-        let mut seen = BTreeMap::new();
+        let mut seen: BTreeMap<usize, B::Gray> = BTreeMap::new();
         for &frame in &outwards {
             check(interrupt)?;
             done += 1;
             progress("align", done, total);
             let others = turn.neighbours(frame, reference, frames.len(), pace);
-            seen.retain(|other, _| others.contains(other));
+            let near = (HOPS[HOPS.len() - 1] * pace).round() as usize;
+            seen.retain(|&other, _| other == reference || other.abs_diff(frame) <= near);
             refinement.place(frames, frame, &others, turn.steps, &mut seen)?;
         }
     }
@@ -225,11 +227,10 @@ impl<B: Backend> Refinement<'_, B> {
         const SETTLED: f64 = 0.02;
         let cell = f64::from(1u32 << self.halvings);
         for &other in others {
-            if !seen.contains_key(&other) {
+            if let Entry::Vacant(place) = seen.entry(other) {
                 let plane = self.plane(frames[other].record)?;
                 let transform = frames[other].transform.to_grid(cell);
-                let warped = self.backend.warp(&plane, &transform, 1.0, Edge::Mark, self.size);
-                seen.insert(other, warped);
+                place.insert(self.backend.warp(&plane, &transform, 1.0, Edge::Mark, self.size));
             }
         }
         let moving = self.plane(frames[frame].record)?;
@@ -256,7 +257,9 @@ impl<B: Backend> Refinement<'_, B> {
             }
         }
         if at.corner_distance(&before, width, height) < LIMIT * width {
-            frames[frame].transform = at.snapped(width, height).from_grid(cell);
+            at = at.snapped(width, height);
+            frames[frame].transform = at.from_grid(cell);
+            seen.insert(frame, self.backend.warp(&moving, &at, 1.0, Edge::Mark, self.size));
         }
         Ok(())
     }
