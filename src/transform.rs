@@ -114,13 +114,13 @@ impl Transform {
             .fold(0.0, f64::max)
     }
 
-    /// Rows of a photo of size `photo` that the taps of a cubic reach from rows `rows` of a reference of `size`.
-    pub fn source_rows(&self, photo: Size, size: Size, rows: &Range<u32>) -> Range<u32> {
+    /// Rows of a photo of size `photo` that the taps of a cubic reach from columns `columns` of rows `rows` of a reference.
+    pub fn source_rows(&self, photo: Size, columns: Range<u32>, rows: Range<u32>) -> Range<u32> {
         let last = f64::from(photo.height - 1);
-        let (right, bottom) = (f64::from(size.width - 1), f64::from(rows.end - 1));
-        let corners =
-            [(0.0, f64::from(rows.start)), (right, f64::from(rows.start)), (0.0, bottom), (right, bottom)];
-        let heights = corners.map(|(x, y)| self.apply(x, y)[1]);
+        let [left, right] = [columns.start, columns.end - 1].map(f64::from);
+        let [top, bottom] = [rows.start, rows.end - 1].map(f64::from);
+        let heights =
+            [(left, top), (right, top), (left, bottom), (right, bottom)].map(|(x, y)| self.apply(x, y)[1]);
         // One row more than the taps: single precision may land beyond.
         let low = heights.iter().copied().fold(f64::INFINITY, f64::min).floor() - 2.0;
         let high = heights.iter().copied().fold(f64::NEG_INFINITY, f64::max).floor() + 3.0;

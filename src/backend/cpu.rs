@@ -20,6 +20,13 @@ fn held<T: bytemuck::Pod>(plane: Plane<T>) -> Arc<Held<T>> {
     Arc::new(plane.into())
 }
 
+/// A copy of some rows.
+fn copied<T: bytemuck::Pod>(plane: &Plane<T>, rows: Range<u32>) -> Plane<T> {
+    let mut copy = cpu::spare::plane(Size::new(plane.size.width, rows.len() as u32));
+    copy.put_rows(0, plane, rows);
+    copy
+}
+
 /// The plane to change in place, a copy if someone else holds it.
 fn own<T: bytemuck::Pod>(plane: &mut Arc<Held<T>>) -> &mut Plane<T> {
     &mut *Arc::make_mut(plane)
@@ -248,11 +255,11 @@ impl Backend for CpuBackend {
     }
 
     fn rows(&self, plane: &Self::Rgba, rows: Range<u32>) -> Self::Rgba {
-        held(plane.rows(rows))
+        held(copied(plane, rows))
     }
 
     fn rows_gray(&self, plane: &Self::Gray, rows: Range<u32>) -> Self::Gray {
-        held(plane.rows(rows))
+        held(copied(plane, rows))
     }
 
     fn put_rows(&self, mut plane: Self::Rgba, at: u32, band: &Self::Rgba, rows: Range<u32>) -> Self::Rgba {

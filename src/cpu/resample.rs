@@ -6,7 +6,6 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 use rayon::prelude::*;
-use wide::f32x4;
 
 use super::spare;
 use crate::frame::{Pixels, Plane, Size};
@@ -26,135 +25,223 @@ pub fn resample(
     rows: Range<u32>,
 ) -> Plane<[f32; 4]> {
     let m = transform.to_f32();
-    let source = transform.source_rows(pixels.size(), size, &rows);
-    let across = across(pixels, &m, size.width, source.clone());
     let mut out: Plane<[f32; 4]> = spare::plane(Size::new(size.width, rows.len() as u32));
-    out.data.par_chunks_exact_mut(size.width as usize).zip(rows).for_each(|(out, y)| {
-        down_row(&across, source.start, &m, &gains.row(size, y), y as f32, out);
+    let width = size.width as usize;
+    let chunks =
+        out.data.par_chunks_mut(width * CHUNK).zip((rows.start..rows.end).into_par_iter().step_by(CHUNK));
+    chunks.for_each_init(Strip::default, |strip, (out, top)| {
+        let rows = top..(top + CHUNK as u32).min(rows.end);
+        let gains: Vec<_> = rows.clone().map(|y| gains.row(size, y)).collect();
+        for left in (0..width).step_by(STRIP) {
+            let columns = left..(left + STRIP).min(width);
+            strip.fill(pixels, transform, &m, rows.clone(), columns.clone());
+            for ((out, y), gains) in out.chunks_exact_mut(width).zip(rows.clone()).zip(&gains) {
+                strip.down(&m, gains, left, y as f32, &mut out[columns.clone()]);
+            }
+        }
     });
     out
 }
 
+/// Rows and columns of the reference that go through together: what lies between both passes stays in a core's cache.
+const CHUNK: usize = 64;
+const STRIP: usize = 256;
 /// Pixels beyond either end of a row that taps reach.
 const PAD: usize = 4;
-/// Pixels that go through together.
+/// Pixels whose weights are worked out together.
 const BLOCK: usize = 32;
 
-/// Columns of the reference in the rows `rows` of the photo.
-fn across(pixels: &Pixels, m: &[f32; 8], width: u32, rows: Range<u32>) -> Plane<[f32; 4]> {
-    let mut out: Plane<[f32; 4]> = spare::plane(Size::new(width, rows.len() as u32));
-    let photo = pixels.size().width as usize;
-    out.data.par_chunks_exact_mut(width as usize).zip(rows).for_each_init(
-        || vec![[0.0; 4]; photo + 2 * PAD],
-        |padded, (out, row)| {
-            widen_row(pixels, row, padded);
-            across_row(padded, m, row as f32, out);
-        },
-    );
+/// Some columns of the reference in some rows of the photo.
+#[derive(Default)]
+struct Strip {
+    /// First of the photo's rows.
+    top: u32,
+    /// How many of them.
+    rows: usize,
+    width: usize,
+    data: Vec<[f32; 4]>,
+    /// The part of a photo's row that is looked at, as floats.
+    padded: Vec<[f32; 4]>,
+}
+
+impl Strip {
+    /// Takes in what rows `rows` of the reference look at in its columns `columns`.
+    fn fill(
+        &mut self,
+        pixels: &Pixels,
+        transform: &Transform,
+        m: &[f32; 8],
+        rows: Range<u32>,
+        columns: Range<usize>,
+    ) {
+        let photo = pixels.size();
+        let source = transform.source_rows(photo, columns.start as u32..columns.end as u32, rows);
+        (self.top, self.rows, self.width) = (source.start, source.len(), columns.len());
+        self.data.resize(self.rows * self.width, [0.0; 4]);
+        for (out, row) in self.data.chunks_exact_mut(self.width).zip(source) {
+            let ends = [columns.start, columns.end - 1].map(|x| column(m, x as f32, row as f32));
+            // Farther out nothing changes.
+            let place = |u: f32| u.max(-3.0).min(photo.width as f32 + 2.0).floor() as i64;
+            let first = place(ends[0].min(ends[1])) - PAD as i64;
+            let last = place(ends[0].max(ends[1])) + PAD as i64;
+            widen_row(pixels, row, first, last, &mut self.padded);
+            across_row(&self.padded, m, row as f32, columns.start, first as f32, photo.width as f32, out);
+        }
+    }
+
+    /// Columns of row `y` of the reference, from `left` on.
+    fn down(&self, m: &[f32; 8], gains: &[[f32; 4]; 3], left: usize, y: f32, out: &mut [[f32; 4]]) {
+        down_row(self, m, gains, left, y, out);
+    }
+}
+
+/// Column of the photo at which its row `row` meets column `x` of the reference.
+#[inline(always)]
+fn column(m: &[f32; 8], x: f32, row: f32) -> f32 {
+    let y = (m[3] * x + m[5] - row * (m[6] * x + 1.0)) / (row * m[7] - m[4]);
+    (m[0] * x + m[1] * y + m[2]) / (m[6] * x + m[7] * y + 1.0)
+}
+
+/// Pixels `first` to `last` of a row as floats; edge pixels are replicated.
+#[inline(always)]
+fn widen<T: Copy + Into<f32>>(row: &[[T; 3]], first: i64, last: i64, padded: &mut Vec<[f32; 4]>, unit: f32) {
+    let wide = |pixel: &[T; 3]| {
+        let [r, g, b] = pixel.map(|value| value.into() * unit);
+        [r, g, b, 1.0]
+    };
+    let end = row.len() as i64;
+    padded.clear();
+    let before = first.min(0).unsigned_abs() as usize;
+    padded.extend(std::iter::repeat_n(wide(&row[0]), before));
+    let inside = first.clamp(0, end) as usize..(last + 1).clamp(0, end) as usize;
+    padded.extend(row[inside].iter().map(wide));
+    let length = (last + 1 - first) as usize;
+    padded.resize(length, wide(&row[row.len() - 1]));
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn widen_row(pixels: &Pixels, row: u32, first: i64, last: i64, padded: &mut Vec<[f32; 4]>) {
+    match pixels {
+        Pixels::U8(plane) => widen::<u8>(plane.row(row), first, last, padded, 1.0 / 255.0),
+        Pixels::U16(plane) => widen::<u16>(plane.row(row), first, last, padded, 1.0 / 65535.0),
+    }
+}
+
+/// Whole pixels and weights of four taps for a block of places, none of them negative and all below 2²².
+struct Taps {
+    whole: [u32; BLOCK],
+    weights: [[f32; BLOCK]; 4],
+}
+
+impl Taps {
+    #[inline(always)]
+    fn new(places: &[f32; BLOCK]) -> Self {
+        // Adding this leaves the nearest whole number in the last bits: a conversion would not be vectorised, as it has to
+        // ask for NaN. Whole places may count as the end of the pixel before, with the same taps.
+        const WHOLE: f32 = 8_388_608.0;
+        let mut taps = Self { whole: [0; BLOCK], weights: [[0.0; BLOCK]; 4] };
+        for i in 0..BLOCK {
+            let rounded = (places[i] - 0.5) + WHOLE;
+            taps.whole[i] = rounded.to_bits() & 0x7f_ffff;
+            let four = cubic(places[i] - (rounded - WHOLE));
+            for k in 0..4 {
+                taps.weights[k][i] = four[k];
+            }
+        }
+        taps
+    }
+}
+
+/// Columns of the reference from `left` on in row `row` of a photo `far` pixels wide, of which `padded` holds those from
+/// `first` on.
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn across_row(
+    padded: &[[f32; 4]],
+    m: &[f32; 8],
+    row: f32,
+    left: usize,
+    first: f32,
+    far: f32,
+    out: &mut [[f32; 4]],
+) {
+    for (start, out) in (left..).step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
+        let mut places = [PAD as f32; BLOCK];
+        for (i, place) in places.iter_mut().enumerate().take(out.len()) {
+            *place = column(m, (start + i) as f32, row).max(-3.0).min(far + 2.0) - first;
+        }
+        let Taps { whole, weights } = Taps::new(&places);
+        for (i, out) in out.iter_mut().enumerate() {
+            let taps: &[[f32; 4]; 4] = padded[whole[i] as usize - 1..][..4].try_into().expect("four pixels");
+            for c in 0..4 {
+                out[c] = weights[0][i] * taps[0][c]
+                    + weights[1][i] * taps[1][c]
+                    + weights[2][i] * taps[2][c]
+                    + weights[3][i] * taps[3][c];
+            }
+        }
+    }
+}
+
+/// Values of a block: four channels of every pixel.
+const VALUES: usize = 4 * BLOCK;
+
+/// Each of `values` for all channels of its pixel.
+#[inline(always)]
+fn spread(values: &[f32; BLOCK]) -> [f32; VALUES] {
+    let mut out = [0.0; VALUES];
+    for (out, value) in out.chunks_exact_mut(4).zip(values) {
+        out.fill(*value);
+    }
     out
 }
 
-/// A row as floats with replicated ends.
-#[inline(always)]
-fn widen<T: Copy + Into<f32>>(row: &[[T; 3]], padded: &mut [[f32; 4]], unit: f32) {
-    for (out, pixel) in padded[PAD..].iter_mut().zip(row) {
-        let [r, g, b] = pixel.map(|value| value.into() * unit);
-        *out = [r, g, b, 1.0];
-    }
-    let (first, last) = (padded[PAD], padded[PAD + row.len() - 1]);
-    padded[..PAD].fill(first);
-    padded[PAD + row.len()..].fill(last);
-}
-
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn widen_row(pixels: &Pixels, row: u32, padded: &mut [[f32; 4]]) {
-    match pixels {
-        Pixels::U8(plane) => widen::<u8>(plane.row(row), padded, 1.0 / 255.0),
-        Pixels::U16(plane) => widen::<u16>(plane.row(row), padded, 1.0 / 65535.0),
+fn down_row(strip: &Strip, m: &[f32; 8], gains: &[[f32; 4]; 3], left: usize, y: f32, out: &mut [[f32; 4]]) {
+    let (last, width) = (strip.rows - 1, strip.width);
+    let mut repeated = [[0.0; VALUES]; 3];
+    for (repeated, gain) in repeated.iter_mut().zip(gains) {
+        repeated.chunks_exact_mut(4).for_each(|out| out.copy_from_slice(gain));
     }
-}
-
-#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn across_row(padded: &[[f32; 4]], m: &[f32; 8], row: f32, out: &mut [[f32; 4]]) {
-    let far = (padded.len() - 2 * PAD) as f32;
+    let [flat, slope, bend] = repeated;
     for (start, out) in (0..).step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
-        let mut first = [0u32; BLOCK];
-        let mut weights = [[0.0f32; BLOCK]; 4];
+        let (mut columns, mut places) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
         for i in 0..BLOCK {
-            let x = (start + i) as f32;
-            // Where on the reference's column x the photo's row lies, and from there the photo's column.
-            let y = (m[3] * x + m[5] - row * (m[6] * x + 1.0)) / (row * m[7] - m[4]);
-            let u = (m[0] * x + m[1] * y + m[2]) / (m[6] * x + m[7] * y + 1.0);
-            // Farther out nothing changes. Not negative once the pad is added, so that truncation is the floor.
-            let padded = u.clamp(-2.0, far + 1.0) + PAD as f32;
-            let whole = padded as i32;
-            first[i] = whole as u32 - 1;
-            let part = padded - whole as f32;
-            let four = cubic(part);
-            for k in 0..4 {
-                weights[k][i] = four[k];
-            }
-        }
-        for (i, out) in out.iter_mut().enumerate() {
-            let [a, b, c, d] = std::array::from_fn(|k| f32x4::from(padded[first[i] as usize + k]));
-            let [u, v, w, x] = weights.map(|weights| f32x4::splat(weights[i]));
-            *out = (u * a + v * b + w * c + x * d).to_array();
-        }
-    }
-}
-
-#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn down_row(
-    across: &Plane<[f32; 4]>,
-    top: u32,
-    m: &[f32; 8],
-    gains: &[[f32; 4]; 3],
-    y: f32,
-    out: &mut [[f32; 4]],
-) {
-    let last = across.size.height as i32 - 1;
-    let width = across.size.width as usize;
-    for (start, out) in (0..).step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
-        let mut whole = [0i32; BLOCK];
-        let mut weights = [[0.0f32; BLOCK]; 4];
-        for i in 0..BLOCK {
-            let x = (start + i) as f32;
+            let x = (left + start + i) as f32;
+            columns[i] = x;
             let v = (m[3] * x + m[4] * y + m[5]) / (m[6] * x + m[7] * y + 1.0);
-            let v = (v - top as f32).clamp(-2.0, last as f32 + 2.0);
-            let floor = v.floor();
-            whole[i] = floor as i32;
-            let four = cubic(v - floor);
-            for k in 0..4 {
-                weights[k][i] = four[k];
+            places[i] = (v - strip.top as f32).max(-2.0).min(last as f32 + 2.0) + PAD as f32;
+        }
+        let Taps { whole, weights } = Taps::new(&places);
+        let row = |k: usize, i: usize| (whole[i] as usize + k).saturating_sub(PAD + 1).min(last);
+        let mut taps = [[0.0f32; VALUES]; 4];
+        let steady = whole.iter().all(|at| *at == whole[0]);
+        for (k, taps) in taps.iter_mut().enumerate() {
+            if steady {
+                // Nearly always the whole block looks at the same rows.
+                let from = strip.data[row(k, 0) * width + start..][..out.len()].as_flattened();
+                taps[..from.len()].copy_from_slice(from);
+            } else {
+                for (i, tap) in taps.chunks_exact_mut(4).take(out.len()).enumerate() {
+                    tap.copy_from_slice(&strip.data[row(k, i) * width + start + i]);
+                }
             }
         }
-        let row = |k: i32, i: usize| (whole[i] + k).clamp(0, last) as usize * width + start + i;
-        if whole.iter().all(|at| *at == whole[0]) {
-            // Nearly always: the whole block looks at the same rows.
-            let [a, b, c, d] = [-1, 0, 1, 2].map(|k| &across.data[row(k, 0)..][..out.len()]);
-            for (i, out) in out.iter_mut().enumerate() {
-                let weights = weights.map(|weights| weights[i]);
-                *out = mix([a[i], b[i], c[i], d[i]], weights, gains, (start + i) as f32);
-            }
-        } else {
-            for (i, out) in out.iter_mut().enumerate() {
-                let taps = [-1, 0, 1, 2].map(|k| across.data[row(k, i)]);
-                *out = mix(taps, weights.map(|weights| weights[i]), gains, (start + i) as f32);
-            }
+        let weights = [0, 1, 2, 3].map(|k| spread(&weights[k]));
+        let columns = spread(&columns);
+        let mut values = [0.0f32; VALUES];
+        for i in 0..VALUES {
+            let value = weights[0][i] * taps[0][i]
+                + weights[1][i] * taps[1][i]
+                + weights[2][i] * taps[2][i]
+                + weights[3][i] * taps[3][i];
+            let gain = flat[i] + slope[i] * columns[i] + bend[i] * columns[i] * columns[i];
+            let toe = 25.0 * value;
+            let toe = if toe < 1.0 { toe } else { 1.0 };
+            values[i] = value * gain + 0.055 * (gain - 1.0) * toe;
         }
+        let out = out.as_flattened_mut();
+        out.copy_from_slice(&values[..out.len()]);
     }
-}
-
-/// Four pixels weighed, in the light of the reference.
-#[inline(always)]
-fn mix(taps: [[f32; 4]; 4], weights: [f32; 4], gains: &[[f32; 4]; 3], x: f32) -> [f32; 4] {
-    let [a, b, c, d] = taps.map(f32x4::from);
-    let [u, v, w, z] = weights.map(f32x4::splat);
-    let value = u * a + v * b + w * c + z * d;
-    let [flat, slope, bend] = gains.map(f32x4::from);
-    let gain = flat + slope * f32x4::splat(x) + bend * f32x4::splat(x * x);
-    let toe = (f32x4::splat(25.0) * value).fast_min(f32x4::splat(1.0));
-    (value * gain + f32x4::splat(0.055) * (gain - f32x4::splat(1.0)) * toe).to_array()
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ type Unit = [f32; 4];
 
 /// Free buffers.
 static SPARES: Mutex<Vec<Vec<Unit>>> = Mutex::new(Vec::new());
-/// Units that are kept, of all buffers together: 192 MB.
-const KEPT: usize = 12_000_000;
+/// Units that are kept, of all buffers together: 128 MB.
+const KEPT: usize = 8_000_000;
 
 /// A plane of any content, to be overwritten altogether.
 pub fn plane<T: Pod>(size: Size) -> Plane<T> {

@@ -52,7 +52,7 @@ impl Resample {
         size: Size,
         rows: Range<u32>,
     ) -> Image {
-        let source = transform.source_rows(pixels.size(), size, &rows);
+        let source = transform.source_rows(pixels.size(), 0..size.width, rows.clone());
         let photo = gpu.upload_rows(encoder, pixels, &source);
         let columns = gpu.rgba(Size::new(size.width, photo.size.height));
         let out = gpu.rgba(Size::new(size.width, rows.len() as u32));

@@ -84,8 +84,6 @@ pub struct Placed {
     pub transform: Transform,
 }
 
-/// Cells on which motion is measured, at most.
-const MAX_CELLS: usize = 1_600_000;
 /// Levels, of about 21 all in all, between a frame and those that it is measured on.
 const HOPS: [f32; 3] = [1.0, 2.0, 3.0];
 /// Distance in levels, likewise, from the middle of two frames at which a place tells nothing any more.
@@ -140,22 +138,23 @@ pub fn refine<B: Backend>(
     if align == Align::None {
         return Ok(());
     }
-    let (mut depth, mut size, mut halvings) = (depth.clone(), grid, 0);
-    while size.area() > MAX_CELLS {
-        (depth, size, halvings) = (backend.reduce(&depth), size.grid(2), halvings + 1);
-    }
     let pace = (levels as f32 / USUAL_LEVELS).max(1.0);
-    let mut refinement = Refinement { backend, basis: align.basis(), depth, size, halvings, pace, scratch };
-    // First outwards, on what was placed before; then a last step on both sides.
+    // First outwards, on what was placed before; then a last look from both sides, as fine as may be.
     let turns = [
-        Turn { hops: &HOPS, both: false, steps: 4 },
-        Turn { hops: &[HOPS[0], HOPS[2]], both: true, steps: 1 },
+        Turn { cells: 400_000, hops: &HOPS, both: false, steps: 4 },
+        Turn { cells: 1_600_000, hops: &[HOPS[0], HOPS[2]], both: true, steps: 2 },
     ];
     let mut outwards: Vec<usize> = (0..frames.len()).filter(|&frame| frame != reference).collect();
     outwards.sort_by_key(|&frame| (frame < reference, frame.abs_diff(reference)));
     let total = turns.len() * outwards.len();
     let mut done = 0;
     for turn in turns {
+        let (mut depth, mut size, mut halvings) = (depth.clone(), grid, 0);
+        while size.area() > turn.cells {
+            (depth, size, halvings) = (backend.reduce(&depth), size.grid(2), halvings + 1);
+        }
+        let basis = align.basis();
+        let mut refinement = Refinement { backend, basis, depth, size, halvings, pace, scratch };
         // The planes of the frames around, in the reference's geometry.
         let mut seen: BTreeMap<usize, B::Gray> = BTreeMap::new();
         for &frame in &outwards {
@@ -173,6 +172,8 @@ pub fn refine<B: Backend>(
 
 /// How frames are gone through once.
 struct Turn<'a> {
+    /// Cells on which motion is measured, at most.
+    cells: usize,
     /// Levels to those that a frame is measured on.
     hops: &'a [f32],
     /// Whether those away from the reference count too.
@@ -363,7 +364,8 @@ mod tests {
 
     #[test]
     fn neighbours_lie_towards_the_reference_first() {
-        let of = |frame, both, pace| Turn { hops: &HOPS, both, steps: 1 }.neighbours(frame, 5, 35, pace);
+        let of =
+            |frame, both, pace| Turn { cells: 1, hops: &HOPS, both, steps: 1 }.neighbours(frame, 5, 35, pace);
         assert_eq!(of(9, false, 1.0), [6, 7, 8]);
         assert_eq!(of(6, false, 1.0), [5]);
         assert_eq!(of(2, false, 1.0), [3, 4, 5]);
