@@ -53,28 +53,41 @@ fn put(at: vec2<u32>, expanded: vec4<f32>) {
     textureStore(band, at, vec4<f32>(value, params.scale * dot(value, value)));
 }
 
-fn energy_row(x: i32, y: i32) -> f32 {
-    return (clamped(band_read, vec2<i32>(x - 2, y)).w + 4.0 * clamped(band_read, vec2<i32>(x - 1, y)).w
-        + 6.0 * clamped(band_read, vec2<i32>(x, y)).w + 4.0 * clamped(band_read, vec2<i32>(x + 1, y)).w
-        + clamped(band_read, vec2<i32>(x + 2, y)).w) * (1.0 / 16.0);
+fn energy_at(x: i32, y: i32) -> f32 {
+    return clamped(band_read, vec2<i32>(x, y)).w;
 }
 
-// The fourth channel decimated, four rows to an invocation.
+// Two energies of a row smoothed across, of the columns x and x + 2.
+fn energy_row(x: i32, y: i32) -> vec2<f32> {
+    let c = energy_at(x, y);
+    let d = energy_at(x + 1, y);
+    let e = energy_at(x + 2, y);
+    return vec2<f32>(
+        energy_at(x - 2, y) + 4.0 * energy_at(x - 1, y) + 6.0 * c + 4.0 * d + e,
+        c + 4.0 * d + 6.0 * e + 4.0 * energy_at(x + 3, y) + energy_at(x + 4, y),
+    ) * (1.0 / 16.0);
+}
+
+// The fourth channel decimated, four rows of two columns to an invocation.
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn energy(@builtin(global_invocation_id) id: vec3<u32>) {
     let top = id.y * 4u;
-    if id.x >= params.size.x || top >= params.size.y {
+    let left = id.x * 2u;
+    if left >= params.size.x || top >= params.size.y {
         return;
     }
-    let x = 2 * i32(id.x);
+    let x = 2 * i32(left);
     var a = energy_row(x, 2 * i32(top) - 2);
     var b = energy_row(x, 2 * i32(top) - 1);
     var c = energy_row(x, 2 * i32(top));
     for (var y = top; y < min(top + 4u, params.size.y); y++) {
         let d = energy_row(x, 2 * i32(y) + 1);
         let e = energy_row(x, 2 * i32(y) + 2);
-        let value = (a + 4.0 * b + 6.0 * c + 4.0 * d + e) * (1.0 / 16.0);
-        textureStore(decimated, vec2<u32>(id.x, y), vec4<f32>(value, 0.0, 0.0, 0.0));
+        let values = (a + 4.0 * b + 6.0 * c + 4.0 * d + e) * (1.0 / 16.0);
+        textureStore(decimated, vec2<u32>(left, y), vec4<f32>(values.x, 0.0, 0.0, 0.0));
+        if left + 1u < params.size.x {
+            textureStore(decimated, vec2<u32>(left + 1u, y), vec4<f32>(values.y, 0.0, 0.0, 0.0));
+        }
         a = c;
         b = d;
         c = e;

@@ -21,6 +21,8 @@ struct Params {
     unit: f32,
     // Keys's parameter (params.rs: CUBIC).
     sharpness: f32,
+    // Rows of `photo` and `columns` that are there.
+    rows: f32,
     // Factors of 1, X, Y and X² + Y² by channel.
     gains: array<vec4<f32>, 4>,
 }
@@ -66,6 +68,10 @@ fn across(@builtin(global_invocation_id) id: vec3<u32>) {
     textureStore(columns, id.xy, value);
 }
 
+fn column(x: u32, row: f32) -> vec4<f32> {
+    return textureLoad(across_read, vec2<i32>(i32(x), i32(clamp(row, 0.0, params.rows - 1.0))), 0);
+}
+
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn down(@builtin(global_invocation_id) id: vec3<u32>) {
     if any(id.xy >= params.size) {
@@ -74,15 +80,12 @@ fn down(@builtin(global_invocation_id) id: vec3<u32>) {
     let x = f32(id.x);
     let y = f32(id.y) + params.top;
     let v = (params.yx * x + params.yy * y + params.y0) / (params.wx * x + params.wy * y + 1.0);
-    let last = f32(textureDimensions(across_read).y) - 1.0;
+    let last = params.rows - 1.0;
     let inside = clamp(v - params.first, -2.0, last + 2.0);
     let whole = floor(inside);
     let weights = cubic(inside - whole);
-    let at = vec2<i32>(i32(id.x), i32(whole));
-    let value = weights.x * clamped(across_read, at - vec2<i32>(0, 1))
-        + weights.y * clamped(across_read, at)
-        + weights.z * clamped(across_read, at + vec2<i32>(0, 1))
-        + weights.w * clamped(across_read, at + vec2<i32>(0, 2));
+    let value = weights.x * column(id.x, whole - 1.0) + weights.y * column(id.x, whole)
+        + weights.z * column(id.x, whole + 1.0) + weights.w * column(id.x, whole + 2.0);
     let place = (vec2<f32>(x, y) - params.centre) * params.unit;
     let gain = params.gains[0] + params.gains[1] * place.x + params.gains[2] * place.y
         + params.gains[3] * dot(place, place);

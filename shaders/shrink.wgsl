@@ -1,6 +1,6 @@
 // Halves a plane for the pyramid: twin of src/cpu/shrink.rs.
 //
-// An invocation makes four rows of one column: rows slide through registers, so that a pixel of the result costs 14
+// An invocation makes four rows of two columns: rows slide through registers, so that a pixel of the result costs 10
 // loads instead of 25.
 
 struct Params {
@@ -13,30 +13,54 @@ struct Params {
 @group(0) @binding(2) var half: texture_storage_2d<rgba32float, write>;
 @group(0) @binding(3) var half_gray: texture_storage_2d<r32float, write>;
 
-fn row(x: i32, y: i32) -> vec4<f32> {
-    return (clamped(plane, vec2<i32>(x - 2, y)) + 4.0 * clamped(plane, vec2<i32>(x - 1, y))
-        + 6.0 * clamped(plane, vec2<i32>(x, y)) + 4.0 * clamped(plane, vec2<i32>(x + 1, y))
-        + clamped(plane, vec2<i32>(x + 2, y))) * (1.0 / 16.0);
+// Two pixels of a row smoothed across, of the columns x and x + 2.
+struct Pair {
+    left: vec4<f32>,
+    right: vec4<f32>,
+}
+
+fn row(x: i32, y: i32) -> Pair {
+    let b = clamped(plane, vec2<i32>(x - 1, y));
+    let c = clamped(plane, vec2<i32>(x, y));
+    let d = clamped(plane, vec2<i32>(x + 1, y));
+    let e = clamped(plane, vec2<i32>(x + 2, y));
+    let f = clamped(plane, vec2<i32>(x + 3, y));
+    return Pair(
+        (clamped(plane, vec2<i32>(x - 2, y)) + 4.0 * b + 6.0 * c + 4.0 * d + e) * (1.0 / 16.0),
+        (c + 4.0 * d + 6.0 * e + 4.0 * f + clamped(plane, vec2<i32>(x + 4, y))) * (1.0 / 16.0),
+    );
 }
 
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let top = id.y * 4u;
-    if id.x >= params.size.x || top >= params.size.y {
+    let left = id.x * 2u;
+    if left >= params.size.x || top >= params.size.y {
         return;
     }
-    let x = 2 * i32(id.x);
+    let x = 2 * i32(left);
     var a = row(x, 2 * i32(top) - 2);
     var b = row(x, 2 * i32(top) - 1);
     var c = row(x, 2 * i32(top));
     for (var y = top; y < min(top + 4u, params.size.y); y++) {
         let d = row(x, 2 * i32(y) + 1);
         let e = row(x, 2 * i32(y) + 2);
-        textureStore(half, vec2<u32>(id.x, y), (a + 4.0 * b + 6.0 * c + 4.0 * d + e) * (1.0 / 16.0));
+        let first = (a.left + 4.0 * b.left + 6.0 * c.left + 4.0 * d.left + e.left) * (1.0 / 16.0);
+        textureStore(half, vec2<u32>(left, y), first);
+        if left + 1u < params.size.x {
+            let second = (a.right + 4.0 * b.right + 6.0 * c.right + 4.0 * d.right + e.right) * (1.0 / 16.0);
+            textureStore(half, vec2<u32>(left + 1u, y), second);
+        }
         a = c;
         b = d;
         c = e;
     }
+}
+
+fn gray_row(x: i32, y: i32) -> f32 {
+    return (clamped(plane, vec2<i32>(x - 2, y)).x + 4.0 * clamped(plane, vec2<i32>(x - 1, y)).x
+        + 6.0 * clamped(plane, vec2<i32>(x, y)).x + 4.0 * clamped(plane, vec2<i32>(x + 1, y)).x
+        + clamped(plane, vec2<i32>(x + 2, y)).x) * (1.0 / 16.0);
 }
 
 @compute @workgroup_size(TILE_X, TILE_Y)
@@ -46,12 +70,12 @@ fn gray(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let x = 2 * i32(id.x);
-    var a = row(x, 2 * i32(top) - 2).x;
-    var b = row(x, 2 * i32(top) - 1).x;
-    var c = row(x, 2 * i32(top)).x;
+    var a = gray_row(x, 2 * i32(top) - 2);
+    var b = gray_row(x, 2 * i32(top) - 1);
+    var c = gray_row(x, 2 * i32(top));
     for (var y = top; y < min(top + 4u, params.size.y); y++) {
-        let d = row(x, 2 * i32(y) + 1).x;
-        let e = row(x, 2 * i32(y) + 2).x;
+        let d = gray_row(x, 2 * i32(y) + 1);
+        let e = gray_row(x, 2 * i32(y) + 2);
         let value = (a + 4.0 * b + 6.0 * c + 4.0 * d + e) * (1.0 / 16.0);
         textureStore(half_gray, vec2<u32>(id.x, y), vec4<f32>(value, 0.0, 0.0, 0.0));
         a = c;

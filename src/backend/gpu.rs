@@ -373,7 +373,7 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn fusion_area(&self) -> usize {
-        4 << 20
+        3 << 20
     }
 
     fn pace(&self) -> Result<()> {

@@ -1,6 +1,6 @@
 //! A band of the Laplacian pyramid and its energy; `shaders/detail.wgsl`.
 
-use super::shrink::ROWS;
+use super::shrink::{COLUMNS, ROWS};
 use super::stage::{Bind, Kernel, dims};
 use super::{Gpu, Image};
 use crate::params::ENERGY_SCALE;
@@ -45,7 +45,8 @@ impl Detail {
         params.size = dims(half.size);
         let bindings = [(4, Bind::Image(&band)), (5, Bind::Image(&energy))];
         let [across, down] = dims(half.size);
-        self.energy.encode_at(gpu, encoder, &params, &bindings, [across, down.div_ceil(ROWS)]);
+        let invocations = [across.div_ceil(COLUMNS), down.div_ceil(ROWS)];
+        self.energy.encode_at(gpu, encoder, &params, &bindings, invocations);
         (band, energy)
     }
 }

@@ -110,6 +110,8 @@ pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pool: Mutex<Pool>,
+    /// What is on its way to the device.
+    pub(super) belt: Mutex<wgpu::util::StagingBelt>,
     /// The first error that no call reported: out of memory, a command that failed validation.
     fault: Arc<OnceLock<String>>,
     /// Name of its adapter.
@@ -158,8 +160,11 @@ impl Gpu {
         let fault = Arc::new(OnceLock::new());
         let first = Arc::clone(&fault);
         device.on_uncaptured_error(Arc::new(move |error| drop(first.set(describe(&error)))));
+        const STAGING_BYTES: u64 = 1 << 24;
+        let belt = Mutex::new(wgpu::util::StagingBelt::new(device.clone(), STAGING_BYTES));
         Ok(Self {
             device,
+            belt,
             queue,
             pool: Mutex::new(Pool::default()),
             fault,

@@ -28,8 +28,8 @@ pub(super) struct Pool {
     textures: Vec<Arc<wgpu::Texture>>,
 }
 
-/// How many unused textures of other sizes or formats are kept.
-const KEPT: usize = 12;
+/// How many unused textures of other sizes or formats are kept: those that a frame's fusion goes through.
+const KEPT: usize = 80;
 
 impl Pool {
     fn take(&mut self, device: &wgpu::Device, size: Size, format: wgpu::TextureFormat) -> Arc<wgpu::Texture> {
@@ -67,6 +67,11 @@ impl Pool {
     }
 }
 
+/// To how many rows planes are rounded up of which a few more or less are needed each time, so that they come back.
+pub(super) const ROUND_ROWS: u32 = 64;
+/// Where in a staging buffer texels may begin: a multiple of every texel, and of what maps need.
+const STAGING_ALIGNMENT: u64 = 256;
+
 const fn extent(size: Size) -> wgpu::Extent3d {
     wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 }
 }
@@ -91,55 +96,53 @@ impl Gpu {
         self.image(size, wgpu::TextureFormat::Rgba32Float)
     }
 
-    /// Records the copy of `bytes`, rows of `row_bytes`, into `image`; rows shorter than the texture's are padded
+    /// Records the copy of `rows`, as bytes, into the uppermost ones of `image`; rows shorter than the texture's are padded
     /// with their last `pixel_bytes`.
     ///
     /// Through a staging buffer in the encoder, not `write_texture`: that would overtake recorded commands, which
     /// may still read a texture that came back to the pool.
-    pub(super) fn write(
+    pub(super) fn write<R: AsRef<[u8]>>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         image: &Image,
-        bytes: &[u8],
-        row_bytes: usize,
+        rows: impl ExactSizeIterator<Item = R>,
         pixel_bytes: usize,
     ) {
         let full_row = image.size.width as usize * texel_bytes(image) as usize;
         let stride = full_row.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
-        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("upload"),
-            size: (stride * image.size.height as usize) as u64,
-            usage: wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: true,
-        });
+        let count = rows.len() as u32;
+        let Some(size) = wgpu::BufferSize::new((stride * rows.len()) as u64) else { return };
+        let alignment = const { wgpu::BufferSize::new(STAGING_ALIGNMENT).expect("not zero") };
+        let mut belt = self.belt.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let staging = belt.allocate(size, alignment);
         // Without memory for it the buffer is a husk, and the fault is on record for the next wait.
-        let Ok(mut view) = staging.get_mapped_range_mut(..) else { return };
-        for (y, row) in bytes.chunks_exact(row_bytes).enumerate() {
-            let start = y * stride;
-            view.slice(start..start + row_bytes).copy_from_slice(row);
-            let last = &row[row_bytes - pixel_bytes..];
-            for at in (start + row_bytes..start + full_row).step_by(pixel_bytes) {
+        let Ok(mut view) = staging.get_mapped_range_mut() else { return };
+        for (y, row) in rows.enumerate() {
+            let (start, row) = (y * stride, row.as_ref());
+            view.slice(start..start + row.len()).copy_from_slice(row);
+            let last = &row[row.len() - pixel_bytes..];
+            for at in (start + row.len()..start + full_row).step_by(pixel_bytes) {
                 view.slice(at..at + pixel_bytes).copy_from_slice(last);
             }
         }
         drop(view);
-        staging.unmap();
         let layout = wgpu::TexelCopyBufferLayout {
-            offset: 0,
+            offset: staging.offset(),
             bytes_per_row: Some(stride as u32),
             rows_per_image: None,
         };
         encoder.copy_buffer_to_texture(
-            wgpu::TexelCopyBufferInfo { buffer: &staging, layout },
+            wgpu::TexelCopyBufferInfo { buffer: staging.buffer(), layout },
             image.texture.as_image_copy(),
-            extent(image.size),
+            extent(Size::new(image.size.width, count)),
         );
     }
 
     /// Records the copy of `plane` to the device.
     pub fn upload(&self, encoder: &mut wgpu::CommandEncoder, plane: &Plane<f32>) -> Image {
         let image = self.gray(plane.size);
-        self.write(encoder, &image, bytemuck::cast_slice(&plane.data), plane.size.width as usize * 4, 4);
+        let rows = bytemuck::cast_slice::<_, u8>(&plane.data).chunks_exact(plane.size.width as usize * 4);
+        self.write(encoder, &image, rows, 4);
         image
     }
 
@@ -147,36 +150,39 @@ impl Gpu {
     pub fn upload_color(&self, encoder: &mut wgpu::CommandEncoder, plane: &Plane<[u8; 3]>) -> Image {
         let image = self.image(plane.size, wgpu::TextureFormat::Rgba8Unorm);
         let texels: Vec<[u8; 4]> = plane.data.iter().map(|&[r, g, b]| [r, g, b, u8::MAX]).collect();
-        self.write(encoder, &image, texels.as_flattened(), plane.size.width as usize * 4, 4);
+        self.write(encoder, &image, texels.as_flattened().chunks_exact(plane.size.width as usize * 4), 4);
         image
     }
 
-    /// Records the copy of rows `rows` of `pixels` to the device, where texels read as 0…1.
+    /// Records the copy of rows `rows` of `pixels` to the device, where texels read as 0…1; the plane may have more rows.
     pub(super) fn upload_rows(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         pixels: &Pixels,
         rows: &Range<u32>,
     ) -> Image {
-        let width = pixels.size().width as usize;
-        let size = Size::new(pixels.size().width, rows.len() as u32);
-        let range = rows.start as usize * width..rows.end as usize * width;
-        match pixels {
+        let size = Size::new(pixels.size().width, (rows.len() as u32).next_multiple_of(ROUND_ROWS));
+        let texels = |row: u32| match pixels {
             Pixels::U8(plane) => {
-                let image = self.image(size, wgpu::TextureFormat::Rgba8Unorm);
                 let texels: Vec<[u8; 4]> =
-                    plane.data[range].iter().map(|&[r, g, b]| [r, g, b, u8::MAX]).collect();
-                self.write(encoder, &image, texels.as_flattened(), width * 4, 4);
-                image
+                    plane.row(row).iter().map(|&[r, g, b]| [r, g, b, u8::MAX]).collect();
+                texels.into_flattened()
             }
-            // Textures of 16 bits a channel are no part of every device.
             Pixels::U16(plane) => {
                 let wide =
                     |&[r, g, b]: &[u16; 3]| [r, g, b, u16::MAX].map(|value| f32::from(value) / 65535.0);
-                let texels = Plane::new(size, plane.data[range].iter().map(wide).collect());
-                self.upload_rgba(encoder, &texels)
+                let texels: Vec<f32> = plane.row(row).iter().flat_map(wide).collect();
+                bytemuck::cast_slice(&texels).to_vec()
             }
-        }
+        };
+        // Textures of 16 bits a channel are no part of every device.
+        let (format, pixel_bytes) = match pixels {
+            Pixels::U8(_) => (wgpu::TextureFormat::Rgba8Unorm, 4),
+            Pixels::U16(_) => (wgpu::TextureFormat::Rgba32Float, 16),
+        };
+        let image = self.image(size, format);
+        self.write(encoder, &image, rows.clone().map(texels), pixel_bytes);
+        image
     }
 
     /// Records the copy of `count` rows of `from`, from row `first` on, to row `at` of `to`.
@@ -200,7 +206,8 @@ impl Gpu {
     /// Records the copy of a plane of four floats a pixel to the device.
     pub fn upload_rgba(&self, encoder: &mut wgpu::CommandEncoder, plane: &Plane<[f32; 4]>) -> Image {
         let image = self.rgba(plane.size);
-        self.write(encoder, &image, bytemuck::cast_slice(&plane.data), plane.size.width as usize * 16, 16);
+        let rows = bytemuck::cast_slice::<_, u8>(&plane.data).chunks_exact(plane.size.width as usize * 16);
+        self.write(encoder, &image, rows, 16);
         image
     }
 

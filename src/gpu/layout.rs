@@ -38,7 +38,7 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         peak { size, level, first, last }
         prior { size, frame, top, level, half, radius, wide, floor, uncovered, guessed, xx }
         reduce { size }
-        resample { size, first, top, xx, centre, unit, sharpness, gains }
+        resample { size, first, top, xx, centre, unit, sharpness, rows, gains }
         sharpness { size, origin, begin, end, strip, full_scale, unit }
         shrink { size }
         smooth { size, offset }

@@ -21,6 +21,9 @@ pub(super) struct Params {
     pub(super) centre: [f32; 2],
     pub(super) unit: f32,
     pub(super) sharpness: f32,
+    /// Rows of the photo that are there.
+    pub(super) rows: f32,
+    pub(super) pad: [u32; 3],
     pub(super) gains: [[f32; 4]; TERMS],
 }
 
@@ -57,17 +60,19 @@ impl Resample {
         let columns = gpu.rgba(Size::new(size.width, photo.size.height));
         let out = gpu.rgba(Size::new(size.width, rows.len() as u32));
         let mut params = Params {
-            size: dims(columns.size),
+            size: [size.width, source.len() as u32],
             first: source.start as f32,
             top: rows.start as f32,
             xx: transform.to_f32(),
             centre: [(size.width as f32 - 1.0) / 2.0, (size.height as f32 - 1.0) / 2.0],
             unit: 2.0 / size.width as f32,
             sharpness: CUBIC,
+            rows: source.len() as f32,
+            pad: [0; 3],
             gains: gains.to_f32(),
         };
         let bindings = [(1, Bind::Image(&photo)), (2, Bind::Image(&columns))];
-        self.across.encode_at(gpu, encoder, &params, &bindings, dims(columns.size));
+        self.across.encode_at(gpu, encoder, &params, &bindings, params.size);
         params.size = dims(out.size);
         let bindings = [(3, Bind::Image(&columns)), (4, Bind::Image(&out))];
         self.down.encode_at(gpu, encoder, &params, &bindings, dims(out.size));

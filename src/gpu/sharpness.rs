@@ -108,6 +108,6 @@ fn upload_band(gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, luma: &Luma, top: 
         Luma::U16(plane) => (wgpu::TextureFormat::Rgba16Uint, bytemuck::cast_slice(&plane.data[rows]), 2),
     };
     let image = gpu.image(texels, format);
-    gpu.write(encoder, &image, bytes, width * pixel_bytes, pixel_bytes);
+    gpu.write(encoder, &image, bytes.chunks_exact(width * pixel_bytes), pixel_bytes);
     image
 }

@@ -12,6 +12,8 @@ pub(super) struct Params {
 
 /// Rows of the result that an invocation makes.
 pub(super) const ROWS: u32 = 4;
+/// Columns of the result that an invocation makes where colours are decimated.
+pub(super) const COLUMNS: u32 = 2;
 
 /// The stage.
 pub struct Shrink {
@@ -35,7 +37,8 @@ impl Shrink {
         let [across, down] = dims(half.size);
         let bindings = [(1, Bind::Image(plane)), (2, Bind::Image(&half))];
         let params = Params { size: [across, down] };
-        self.shrink.encode_at(gpu, encoder, &params, &bindings, [across, down.div_ceil(ROWS)]);
+        let invocations = [across.div_ceil(COLUMNS), down.div_ceil(ROWS)];
+        self.shrink.encode_at(gpu, encoder, &params, &bindings, invocations);
         half
     }
 

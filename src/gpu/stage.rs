@@ -1,6 +1,7 @@
 //! What all stages share: building a pipeline from WGSL, recording a dispatch, submitting in batches.
 
 use std::cell::{Cell, RefCell};
+use std::sync::PoisonError;
 
 use wgpu::util::DeviceExt;
 
@@ -139,6 +140,8 @@ impl<'a> Recorder<'a> {
     /// Submits what was recorded.
     pub fn submit(&self) {
         if let Some((encoder, _)) = self.open.borrow_mut().take() {
+            let belt = self.gpu.belt.lock();
+            belt.unwrap_or_else(PoisonError::into_inner).finish_and_recall_on_submit(&encoder);
             self.last.set(Some(self.gpu.queue.submit([encoder.finish()])));
         }
     }

@@ -82,7 +82,7 @@ impl<'a, B: Backend> Fusion<'a, B> {
             for band in 0..this.bands.len() {
                 let backend = self.backend;
                 let core = this.bands[band].clone();
-                let rows = with_halo(&core, this.size);
+                let rows = with_halo(&core, &this.bands, this.size);
                 let half = rows.start / 2..rows.end.div_ceil(2);
                 let (plane, finest, prior);
                 match &this.frame {
@@ -165,19 +165,20 @@ fn replace<T>(place: &mut Option<T>, change: impl FnOnce(T) -> T) {
     *place = place.take().map(change);
 }
 
-/// Bands of about `area` pixels, of an even number of rows but for the last.
+/// Bands of about `area` pixels, all of one even number of rows but for the last.
 fn split(size: Size, area: usize) -> Vec<Range<u32>> {
-    let rows = (area / size.width.max(1) as usize).max(4 * FUSION_HALO as usize) as u32 / 2 * 2;
-    // Not a sliver at the end.
-    let count = (size.height / rows).max(1);
-    (0..count)
-        .map(|band| band * rows..if band + 1 == count { size.height } else { (band + 1) * rows })
-        .collect()
+    let most = (area / size.width.max(1) as usize).max(4 * FUSION_HALO as usize) as u32;
+    let rows = size.height.div_ceil(size.height.div_ceil(most)).next_multiple_of(2);
+    (0..size.height).step_by(rows as usize).map(|top| top..(top + rows).min(size.height)).collect()
 }
 
-/// A band with what its fusion looks at.
-fn with_halo(core: &Range<u32>, size: Size) -> Range<u32> {
-    core.start.saturating_sub(FUSION_HALO)..(core.end + FUSION_HALO).min(size.height)
+/// A band with what its fusion looks at. At the ends of the picture it looks at more, so that all bands are alike and
+/// devices need planes of one size only.
+fn with_halo(core: &Range<u32>, bands: &[Range<u32>], size: Size) -> Range<u32> {
+    let rows = (bands[0].len() as u32 + 2 * FUSION_HALO).min(size.height);
+    let start = core.start.saturating_sub(FUSION_HALO).min(size.height - rows) / 2 * 2;
+    let end = (core.end + FUSION_HALO).max(start + rows);
+    start..end.min(size.height)
 }
 
 /// The picture as it is written.
@@ -221,6 +222,29 @@ impl Output {
                         *out = [r, g, b].map(|value| (value * 65535.0 + 0.5) as u16);
                     }
                 });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_cover_the_picture_and_have_their_halos() {
+        for (width, height, area) in
+            [(6000, 4000, 1 << 20), (900, 601, 40_000), (30, 7, 1 << 20), (64, 200, 1)]
+        {
+            let size = Size::new(width, height);
+            let bands = split(size, area);
+            assert_eq!((bands[0].start, bands[bands.len() - 1].end), (0, height));
+            assert!(bands.windows(2).all(|pair| pair[0].end == pair[1].start));
+            for core in &bands {
+                let rows = with_halo(core, &bands, size);
+                assert!(core.start.is_multiple_of(2) && rows.start.is_multiple_of(2));
+                assert!(rows.start + FUSION_HALO <= core.start || rows.start == 0);
+                assert!(rows.end >= core.end + FUSION_HALO || rows.end == height);
             }
         }
     }
