@@ -53,7 +53,7 @@ deps: ## Installs the Debian/Ubuntu packages that are missing, and says which
 build: deps ## Builds the release executable
 	@cargo build --release
 
-demo: build clean-demo ## Renders a stack, maps it on CPU and GPU, plans; pictures in ./demo
+demo: build clean-demo ## Renders a stack, maps it on CPU and GPU, plans, merges; pictures in ./demo
 	@set -x; \
 	stack=$$($(NEARFAR) --json simulate --render demo/stack --scene $(DEMO_SCENE) --size $(DEMO_SIZE) --frames $(DEMO_FRAMES) \
 	  --shift 2 --rotation 0.1 --flicker 0.02); \
@@ -67,12 +67,16 @@ demo: build clean-demo ## Renders a stack, maps it on CPU and GPU, plans; pictur
 	done; \
 	echo; echo "== plan"; \
 	(set -x; $(NEARFAR) plan demo/map-cpu -n 9); \
+	echo; echo "== merge"; \
+	time (set -x; $(NEARFAR) merge demo/map-cpu -o demo/merged.tif --depth-map demo/depth.png); \
+	(set -x; $(NEARFAR) --device gpu merge demo/map-cpu -o demo/merged.jpg); \
 	echo; echo "Look at:"; \
 	echo "  demo/stack/shuffled/      the photos, as out of a camera"; \
 	echo "  demo/map-cpu/aif.jpg      sharp everywhere"; \
 	echo "  demo/map-cpu/depth.png    depth, near dark, far bright (from the GPU: demo/map-gpu/depth.png)"; \
 	echo "  demo/map-cpu/confidence.png"; \
 	echo "  demo/map-cpu/plan.png     where to focus, beside the depth"; \
+	echo "  demo/merged.tif           all photos in one (from the GPU, for a quick look: demo/merged.jpg)"; \
 	echo "  demo/stack/truth.png      the depth as it is"
 
 clean-demo:

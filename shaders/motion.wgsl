@@ -50,12 +50,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             let at = vec2<u32>(x, y);
             let t = (textureLoad(depth, at, 0).x - params.level) / params.radius;
             let bump = 1.0 - t * t;
+            if bump <= 0.0 {
+                continue;
+            }
             let here = textureLoad(fixed, at, 0).x;
             let left = textureLoad(fixed, at - vec2<u32>(1u, 0u), 0).x;
             let after = textureLoad(fixed, at + vec2<u32>(1u, 0u), 0).x;
             let up = textureLoad(fixed, at - vec2<u32>(0u, 1u), 0).x;
             let down = textureLoad(fixed, at + vec2<u32>(0u, 1u), 0).x;
-            if bump <= 0.0 || min(min(min(left, after), min(up, down)), here) == OUTSIDE {
+            if min(min(min(left, after), min(up, down)), here) == OUTSIDE {
                 continue;
             }
             let place = vec2<f32>(at);

@@ -140,12 +140,12 @@ impl Taps {
         // ask for NaN. Whole places may count as the end of the pixel before, with the same taps.
         const WHOLE: f32 = 8_388_608.0;
         let mut taps = Self { whole: [0; BLOCK], weights: [[0.0; BLOCK]; 4] };
-        for i in 0..BLOCK {
-            let rounded = (places[i] - 0.5) + WHOLE;
+        for (i, place) in places.iter().enumerate() {
+            let rounded = (place - 0.5) + WHOLE;
             taps.whole[i] = rounded.to_bits() & 0x7f_ffff;
-            let four = cubic(places[i] - (rounded - WHOLE));
-            for k in 0..4 {
-                taps.weights[k][i] = four[k];
+            let four = cubic(place - (rounded - WHOLE));
+            for (weights, weight) in taps.weights.iter_mut().zip(four) {
+                weights[i] = weight;
             }
         }
         taps

@@ -41,11 +41,11 @@ fn take(length: usize) -> Vec<Unit> {
 pub fn give<T: Pod>(plane: Plane<T>) {
     let mut data = plane.data;
     let unit = size_of::<Unit>();
-    if data.is_empty() || data.capacity() * size_of::<T>() % unit != 0 {
+    if data.is_empty() || !(data.capacity() * size_of::<T>()).is_multiple_of(unit) {
         return;
     }
     // Within the capacity, which is whole units.
-    while data.len() * size_of::<T>() % unit != 0 {
+    while !(data.len() * size_of::<T>()).is_multiple_of(unit) {
         data.push(T::zeroed());
     }
     let Ok(buffer) = bytemuck::try_cast_vec(data) else { return };

@@ -45,6 +45,18 @@ pub fn metadata(path: &Path, header: &Header) -> Result<Metadata> {
     metadata.map_err(|reason| Error::picture(path, reason))
 }
 
+/// Whether the picture at `path` says that nearfar made it; what cannot be read does not.
+pub fn made_by_nearfar(path: &Path) -> bool {
+    let software = || {
+        let metadata = metadata(path, &probe::probe(path, &probe::Limits::default()).ok()?).ok()?;
+        let fields = parse(&metadata.exif?)?;
+        let field = fields.get_field(exif::Tag::Software, exif::In::PRIMARY)?;
+        let exif::Value::Ascii(texts) = &field.value else { return None };
+        Some(texts.iter().any(|text| text.starts_with(b"nearfar")))
+    };
+    software().unwrap_or(false)
+}
+
 /// The fields of an EXIF block, as far as it is whole.
 pub(super) fn parse(exif: &[u8]) -> Option<exif::Exif> {
     exif::Reader::new()

@@ -1,99 +1,25 @@
 //! The whole of `merge`: survey the frames, place them anew, even out their light, fuse, write.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::depth::Measured;
 use super::fusion::Fusion;
 use super::map::left_out;
+pub use super::merge_job::{Job, Method, Options, Prefer, Slabs};
 use super::refine::{Align, Placed, refine};
-use super::request::{self, Request, expand};
 use super::stream::{Interrupt, check, stream};
 use super::survey::{Care, Progress, Run, Survey};
 use super::{light, overlap};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::files::{LeftOutFile, MapFile, MergeFile, name_from};
+use crate::files::{LeftOutFile, MergeFile, name_from};
 use crate::folder::NewFolder;
 use crate::frame::{Pixels, Plane, Size, Window};
 use crate::gains::GainField;
 use crate::image_io::{self, Header, Limits, Metadata, OutputFormat, Spares, WriteOptions};
 use crate::params::{FusionRule, Prior, Standing};
 use crate::transform::Transform;
-
-/// How frames become one picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Bands weighted by their own energy, that of the finest, and the depth map.
-    Auto,
-    /// The same without the depth map and more decided: close to selecting the sharpest band.
-    Pyramid,
-    /// All bands weighted alike, by the energy of the finest.
-    Weighted,
-    /// By the depth map alone.
-    Depth,
-}
-
-/// What wins where a near object covers a far one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prefer {
-    /// The frame in which the far object is sharp beside its blurred neighbour.
-    Sharp,
-    /// The frame in which the near object is sharp, up to where its blur would reach.
-    Front,
-}
-
-/// Sub-stacks to write besides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slabs {
-    /// Levels of each.
-    pub levels: usize,
-    /// Levels that two neighbours share.
-    pub overlap: usize,
-}
-
-/// How to merge.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// What may differ between frames. Default: similarity.
-    pub align: Align,
-    /// How frames become one. Default: auto.
-    pub method: Method,
-    /// Who wins at depth edges. Default: sharp.
-    pub prefer: Prefer,
-    /// Whether only what all frames show is kept. Default: true.
-    pub crop: bool,
-    /// Bits a channel of TIFF and PNG, 8 or 16. Default: 16.
-    pub bits: u8,
-    /// Quality of a JPEG, 1…100. Default: 95.
-    pub quality: u8,
-    /// Sub-stacks to write first. Default: none.
-    pub slabs: Option<Slabs>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            align: Align::Similarity,
-            method: Method::Auto,
-            prefer: Prefer::Sharp,
-            crop: true,
-            bits: 16,
-            quality: WriteOptions::default().quality,
-            slabs: None,
-        }
-    }
-}
-
-/// What `merge` does.
-#[derive(Clone, Debug)]
-pub struct Job {
-    stack: request::Job,
-    /// Found before, with the folder it lies in.
-    map: Option<(PathBuf, MapFile)>,
-    output: PathBuf,
-    depth_map: Option<PathBuf>,
-    options: Options,
-}
 
 /// What `merge` made.
 #[derive(Clone, Debug)]
@@ -102,123 +28,6 @@ pub struct Outcome {
     pub merge: MergeFile,
     /// Whether something was left out that the user did not ask to leave out.
     pub unasked: bool,
-}
-
-impl Job {
-    /// Resolves names. `request.output` is the picture; its frames may be one folder with a map or a session.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for all that makes no sense, [`Error::Io`] for a folder that cannot be read.
-    pub fn new(request: &Request, depth_map: Option<PathBuf>, options: Options) -> Result<Self> {
-        let output = request.output.clone();
-        OutputFormat::from_path(&output)?;
-        if let Some(depth_map) = &depth_map {
-            check_depth_map(depth_map, &output)?;
-        }
-        if output.is_dir() {
-            return Err(Error::Usage(format!("-o {}: is a folder; name a picture", output.display())));
-        }
-        let folder = match output.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        let results = Results { output: &output, depth_map: depth_map.as_deref() };
-        let mut asked = Request { output: folder, ..request.clone() };
-        let map = match &request.frames[..] {
-            [folder] if folder.join("map.json").is_file() && !folder.join("session.json").is_file() => {
-                let map = MapFile::read(folder)?;
-                let anchored = request.near.is_some() || request.far.is_some() || request.reference.is_some();
-                if anchored {
-                    return Err(Error::Usage(format!(
-                        "{}: the map says which frames are near, far and the reference; leave these options out, or \
-                         give the photos themselves",
-                        folder.display()
-                    )));
-                }
-                Some((folder.clone(), map))
-            }
-            [folder] if folder.join("session.json").is_file() => {
-                asked.frames = vec![folder.join("stack")];
-                None
-            }
-            _ => None,
-        };
-        let files = match &map {
-            Some((folder, map)) => map.order.iter().map(|name| folder.join(name)).collect(),
-            None => expand(&asked.frames, &|file| results.holds(file))?,
-        };
-        let stack = asked.resolve(files)?;
-        if let Some(file) = stack.files.iter().find(|file| same_file(file, &output)) {
-            return Err(Error::Usage(format!(
-                "-o {}: is one of the frames; name another file, photos are never overwritten",
-                file.display()
-            )));
-        }
-        Ok(Self { stack, map, output, depth_map, options })
-    }
-
-    /// Levels of focus that are left for slabs to share.
-    fn slabs(&self, levels: usize) -> Vec<std::ops::Range<usize>> {
-        let Some(Slabs { levels: length, overlap }) = self.options.slabs else { return Vec::new() };
-        let step = length - overlap;
-        let mut slabs = Vec::new();
-        let mut start = 0;
-        while start == 0 || start + overlap < levels {
-            slabs.push(start..(start + length).min(levels));
-            start += step;
-        }
-        slabs
-    }
-
-    /// Where slab `number` (from 1 on) is written: beside the picture, without loss.
-    fn slab_path(&self, number: usize) -> PathBuf {
-        self.output.with_file_name(format!("{}_slab_{number:02}.tif", stem(&self.output)))
-    }
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn check_depth_map(depth_map: &Path, output: &Path) -> Result<()> {
-    let format = OutputFormat::from_path(depth_map)?;
-    if format == OutputFormat::Jpeg {
-        return Err(Error::Usage(format!(
-            "--depth-map {}: a JPEG cannot hold depth; end the name in .tif (levels as float32) or .png (16 bit)",
-            depth_map.display()
-        )));
-    }
-    if same_file(depth_map, output) || depth_map == output {
-        return Err(Error::Usage(format!("--depth-map {}: is the picture itself", depth_map.display())));
-    }
-    Ok(())
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
-}
-
-/// What an earlier run of the same command wrote, which is no photo.
-struct Results<'a> {
-    output: &'a Path,
-    depth_map: Option<&'a Path>,
-}
-
-impl Results<'_> {
-    fn holds(&self, file: &Path) -> bool {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        let slab = name.strip_prefix(&format!("{}_slab_", stem(self.output)));
-        let beside = || {
-            let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).join(".").canonicalize().ok();
-            folder(file) == folder(self.output)
-        };
-        same_file(file, self.output)
-            || self.depth_map.is_some_and(|depth_map| same_file(file, depth_map))
-            || (slab.is_some_and(|number| number.parse::<u32>().is_ok()) && beside())
-    }
 }
 
 /// Merges the frames of `job` and writes the picture.
@@ -443,13 +252,7 @@ impl<B: Backend> Merge<'_, B> {
     }
 
     /// The frames of `levels` as one picture.
-    fn fuse(
-        &self,
-        run: &mut Run<'_, B>,
-        levels: &std::ops::Range<usize>,
-        window: &Window,
-        bits: u8,
-    ) -> Result<Pixels> {
+    fn fuse(&self, run: &mut Run<'_, B>, levels: &Range<usize>, window: &Window, bits: u8) -> Result<Pixels> {
         let Self { job, survey, stack } = self;
         let frames: Vec<&Frame> = stack.frames.iter().filter(|frame| levels.contains(&frame.level)).collect();
         let mut fusion = self.fusion(run.backend, survey.size, stack.depth.clone());
@@ -481,7 +284,7 @@ impl<B: Backend> Merge<'_, B> {
         &self,
         run: &mut Run<'_, B>,
         slabs: &[PathBuf],
-        ranges: &[std::ops::Range<usize>],
+        ranges: &[Range<usize>],
         window: &Window,
         bits: u8,
     ) -> Result<Pixels> {

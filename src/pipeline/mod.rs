@@ -6,6 +6,8 @@ pub mod fusion;
 mod light;
 pub mod map;
 pub mod merge;
+mod merge_job;
+mod ordering;
 mod outputs;
 mod overlap;
 pub mod plan;

@@ -6,6 +6,7 @@ mod inputs;
 mod interrupt;
 mod job;
 mod measured;
+mod merge;
 mod output_folder;
 mod stack;
 mod testenv;
