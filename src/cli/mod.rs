@@ -1,5 +1,6 @@
 //! The command line: what was typed ([`Cli`]), then what it means (each command's request).
 
+mod body;
 mod devices;
 mod exit;
 mod map;
@@ -59,7 +60,7 @@ enum Command {
     Plan(plan::Args),
     /// List compute devices and which one would be used
     Devices(devices::Args),
-    /// Render a focal stack with exact truth
+    /// Pose as a camera, or render a focal stack with exact truth
     Simulate(simulate::Args),
 }
 

@@ -219,7 +219,7 @@ mod tests {
     const SIZE: Size = Size::new(96, 64);
 
     fn scene(layers: Vec<Layer>) -> Scene {
-        Scene::from_layers(SIZE, layers)
+        Scene::new(SIZE, layers)
     }
 
     fn whole(surface: Surface, color: impl Fn(f32, f32) -> [f32; 3] + Sync) -> Layer {
