@@ -8,4 +8,4 @@ mod job;
 mod measured;
 mod output_folder;
 mod stack;
-mod testenv;
+pub mod testenv;

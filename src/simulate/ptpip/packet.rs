@@ -117,6 +117,8 @@ pub(super) fn read_data(mut from: impl Read, mut to: impl Write) -> io::Result<V
     let mut data = Vec::new();
     loop {
         let (payload, ends) = match Packet::read(&mut from)? {
+            // libgphoto2 leaves the end out where there is nothing before it.
+            Packet::StartData { total: 0, .. } => return Ok(data),
             Packet::StartData { .. } => continue,
             Packet::Data { payload, .. } => (payload, false),
             Packet::EndData { payload, .. } => (payload, true),
@@ -234,6 +236,13 @@ mod tests {
         let full = HEADER + 4 + CHUNK;
         assert_eq!(wire.len(), 20 + full + HEADER + 4 + CHUNK / 2);
         assert_eq!(wire[20 + full + 4], 10);
+    }
+
+    #[test]
+    fn empty_data_needs_no_end() {
+        let mut wire = Vec::new();
+        Packet::StartData { transaction: 1, total: 0 }.write(&mut wire).expect("memory");
+        assert!(read_data(wire.as_slice(), Vec::new()).expect("data").is_empty());
     }
 
     #[test]

@@ -342,6 +342,8 @@ fn serve_commands(shared: &Shared, wire: &Wire, number: u32) -> io::Result<()> {
                 Packet::Pong.write(wire)?;
                 continue;
             }
+            // The end of empty data, from clients that send one.
+            Packet::EndData { payload, .. } if payload.is_empty() => continue,
             other => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{other:?} as command")));
             }
