@@ -20,6 +20,7 @@ help: ## Lists the targets
 	@echo 'make TARGET [DEMO_SIZE=$(DEMO_SIZE)] [DEMO_FRAMES=$(DEMO_FRAMES)] [DEMO_SCENE=$(DEMO_SCENE)]'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
+# build.rs looks for gphoto2, and is run again after an installation.
 deps: ## Installs the Debian/Ubuntu packages that are missing, and says which
 	@missing=(); \
 	need() { command -v "$$1" >/dev/null || missing+=("$$2"); }; \
@@ -45,7 +46,7 @@ deps: ## Installs the Debian/Ubuntu packages that are missing, and says which
 	  "$${as_root[@]}" apt-get update -qq; \
 	  "$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
 	  echo "installed: $${missing[*]}"; \
-	  touch build.rs; `# which looks for gphoto2` \
+	  touch build.rs; \
 	else \
 	  echo "all packages are there"; \
 	fi; \
