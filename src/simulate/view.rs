@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -13,7 +13,7 @@ use super::lens::Lens;
 use super::relief::Relief;
 use super::render::{render_posed, render_region};
 use super::scene::{Scene, SceneKind};
-use super::sensor::{Curve, srgb};
+use super::sensor::srgb;
 use super::texture::mix;
 use crate::error::{Error, Result};
 use crate::frame::{Plane, Size};
@@ -48,7 +48,6 @@ pub struct View {
     size: Size,
     eye: Eye,
     live: Eye,
-    curve: Arc<Curve>,
 }
 
 /// A scene in some number of pixels, and the lens whose blur is in those.
@@ -104,7 +103,7 @@ impl View {
         };
         let live_area = (LIVE_WIDTH * LIVE_WIDTH) as f32 * size.height as f32 / size.width as f32;
         let (photo, live) = (eye(MOST_RENDERED as f32), eye(live_area));
-        Self { size, eye: photo, live, curve: Arc::new(Curve::new()) }
+        Self { size, eye: photo, live }
     }
 
     /// Pixels of a photo.
@@ -145,11 +144,11 @@ impl View {
         let mut files = Vec::new();
         if raw {
             // A valid file to download is all that is asked of it: the live view will do.
-            let bytes = encode_tiff(&self.develop(&self.live, position, exposure, seed, self.live_size()))?;
+            let bytes = encode_tiff(&Self::develop(&self.live, position, exposure, seed, self.live_size()))?;
             files.push(PictureFile { raw: true, bytes: bytes.into() });
         }
         if jpeg {
-            let photo = self.develop(&self.eye, position, exposure, seed, self.size);
+            let photo = Self::develop(&self.eye, position, exposure, seed, self.size);
             files.push(PictureFile { raw: false, bytes: encode_jpeg(&photo, PHOTO_QUALITY)?.into() });
         }
         Ok(files)
@@ -157,22 +156,20 @@ impl View {
 
     /// What the live view shows, as a JPEG.
     pub(super) fn live_view(&self, position: f32, exposure: Exposure) -> io::Result<Vec<u8>> {
-        let frame = self.develop(&self.live, position, exposure, 0, self.live_size());
+        let frame = Self::develop(&self.live, position, exposure, 0, self.live_size());
         encode_jpeg(&frame, LIVE_QUALITY)
     }
 
     /// A frame in `size` pixels, with noise, sRGB-encoded.
-    fn develop(&self, eye: &Eye, position: f32, exposure: Exposure, seed: u64, size: Size) -> Plane<[u8; 3]> {
+    fn develop(eye: &Eye, position: f32, exposure: Exposure, seed: u64, size: Size) -> Plane<[u8; 3]> {
         let frame = eye.frame(position, exposure);
-        let noise = Noise::new(exposure, seed);
+        let readout = Readout::new(exposure, seed);
         let mut photo = Plane::filled(size, [0; 3]);
-        let width = size.width as usize;
-        photo.data.par_chunks_mut(width).enumerate().for_each(|(y, out)| {
-            let mut grain = noise.row(y);
+        photo.data.par_chunks_mut(size.width as usize).enumerate().for_each(|(y, out)| {
+            let mut grain = readout.row(y);
             let row = Row::new(&frame, size, y as u32);
             for (x, pixel) in out.iter_mut().enumerate() {
-                let light = row.at(x as u32).map(|light| light * exposure.gain);
-                *pixel = light.map(|light| (self.curve.encode(grain.add(light)) * 255.0 + 0.5) as u8);
+                *pixel = row.at(x as u32).map(|light| grain.read(light));
             }
         });
         photo
@@ -258,39 +255,58 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Shot and read noise by a table of normal numbers: drawing each anew takes longer than rendering.
-struct Noise {
-    table: Arc<Vec<f32>>,
-    /// Variance that each unit of light adds, and that of the dark, in squares of white.
-    shot: f32,
-    dark: f32,
+/// From light to 8 bits: exposure, shot and read noise, and the sRGB curve, by tables.
+///
+/// All happens on √light, where the noise is the same everywhere (Anscombe 1948) and the curve nearly straight.
+struct Readout {
+    /// What light is multiplied by, and the read noise as if it were light; then the root is taken.
+    gain: f32,
+    floor: f32,
+    /// Deviation of the noise after that.
+    deviation: f32,
+    /// sRGB by the root, which [`ROOTS`] resolve to a tenth of an 8-bit value.
+    curve: Vec<u8>,
     seed: u64,
 }
 
+const ROOTS: f32 = 4096.0;
 const NORMALS: usize = 1 << 16;
 
-impl Noise {
-    fn new(exposure: Exposure, seed: u64) -> Self {
-        let well = FULL_WELL / exposure.sensitivity.max(0.1);
+/// Numbers of a normal distribution: drawing each anew takes longer than rendering.
+fn normals() -> &'static [f32] {
+    static TABLE: OnceLock<Vec<f32>> = OnceLock::new();
+    TABLE.get_or_init(|| {
         let mut rng = Pcg64Mcg::seed_from_u64(7);
         // The sum of twelve uniform numbers is nearly normal, of deviation 1.
-        let mut normal = || (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0;
-        let table = Arc::new((0..NORMALS).map(|_| normal()).collect());
-        Self { table, shot: 1.0 / well, dark: (READ_NOISE / well).powi(2), seed: mix(seed) }
+        (0..NORMALS).map(|_| (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0).collect()
+    })
+}
+
+impl Readout {
+    fn new(exposure: Exposure, seed: u64) -> Self {
+        let well = FULL_WELL / exposure.sensitivity.max(0.1);
+        let floor = READ_NOISE * READ_NOISE / well;
+        let encode = |i: usize| (srgb((i as f32 / ROOTS).powi(2) - floor) * 255.0 + 0.5) as u8;
+        let curve = (0..=ROOTS as usize + 1).take_while(|&i| i as f32 <= ROOTS * (1.0 + floor).sqrt() + 1.0);
+        Self {
+            gain: exposure.gain,
+            floor,
+            deviation: 0.5 / well.sqrt(),
+            curve: curve.map(encode).collect(),
+            seed: mix(seed),
+        }
     }
 
     fn row(&self, y: usize) -> Grain<'_> {
-        Grain {
-            noise: self,
-            rng: Pcg64Mcg::seed_from_u64(self.seed.wrapping_add(y as u64)),
-            bits: 0,
-            left: 0,
-        }
+        let rng = Pcg64Mcg::seed_from_u64(self.seed.wrapping_add(y as u64));
+        Grain { readout: self, normals: normals(), rng, bits: 0, left: 0 }
     }
 }
 
+/// The readout of one row.
 struct Grain<'a> {
-    noise: &'a Noise,
+    readout: &'a Readout,
+    normals: &'static [f32],
     rng: Pcg64Mcg,
     /// Random bits not used yet, sixteen a number.
     bits: u64,
@@ -299,13 +315,15 @@ struct Grain<'a> {
 
 impl Grain<'_> {
     #[inline]
-    fn add(&mut self, light: f32) -> f32 {
+    fn read(&mut self, light: f32) -> u8 {
         if self.left == 0 {
             (self.bits, self.left) = (self.rng.random(), 4);
         }
-        let normal = self.noise.table[self.bits as u16 as usize];
+        let normal = self.normals[self.bits as u16 as usize];
         (self.bits, self.left) = (self.bits >> 16, self.left - 1);
-        light + normal * (self.noise.shot * light.max(0.0) + self.noise.dark).sqrt()
+        let Readout { gain, floor, deviation, ref curve, .. } = *self.readout;
+        let root = (light * gain + floor).max(0.0).sqrt() + deviation * normal;
+        curve[((root.max(0.0) * ROOTS + 0.5) as usize).min(curve.len() - 1)]
     }
 }
 
@@ -362,7 +380,7 @@ mod tests {
     #[test]
     fn photos_are_brighter_sharper_and_noisier_as_the_settings_say() {
         let view = view(SceneKind::Macro);
-        let develop = |exposure| view.develop(&view.eye, 500.0, exposure, 1, view.size());
+        let develop = |exposure| View::develop(&view.eye, 500.0, exposure, 1, view.size());
         let mean = |photo: &Plane<[u8; 3]>| {
             photo.data.iter().map(|p| f64::from(p[1])).sum::<f64>() / photo.data.len() as f64
         };
@@ -376,13 +394,29 @@ mod tests {
     }
 
     #[test]
-    fn noise_has_its_variance() {
-        let noise = Noise::new(Exposure { sensitivity: 4.0, ..exposure() }, 5);
-        let mut grain = noise.row(0);
-        let values: Vec<f64> = (0..200_000).map(|_| f64::from(grain.add(0.4)) - 0.4).collect();
-        let variance = values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64;
-        let expected = f64::from(0.4 * noise.shot + noise.dark);
-        assert!((variance / expected - 1.0).abs() < 0.03, "{variance} {expected}");
+    fn values_have_the_mean_and_variance_of_light_and_noise() {
+        for (sensitivity, light) in [(4.0, 0.4), (64.0, 0.2), (16.0, 0.05)] {
+            let exposure = Exposure { sensitivity, ..exposure() };
+            let readout = Readout::new(exposure, 5);
+            let mut grain = readout.row(0);
+            let values: Vec<f64> = (0..200_000).map(|_| f64::from(grain.read(light))).collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
+            let well = FULL_WELL / sensitivity;
+            let deviation = (light / well + (READ_NOISE / well).powi(2)).sqrt();
+            let slope = (srgb(light + deviation) - srgb(light - deviation)) / (2.0 * deviation);
+            // Rounding to whole values adds a twelfth.
+            let expected = f64::from(255.0 * slope * deviation).powi(2) + 1.0 / 12.0;
+            assert!((mean - f64::from(255.0 * srgb(light))).abs() < 0.6, "{light}: {mean}");
+            assert!((variance / expected - 1.0).abs() < 0.1, "{light}: {variance} {expected}");
+        }
+    }
+
+    #[test]
+    fn black_and_white_stay_so_without_noise_to_speak_of() {
+        let readout = Readout::new(Exposure { sensitivity: 0.1, ..exposure() }, 5);
+        let mut grain = readout.row(0);
+        assert_eq!([0.0, 1.5, 40.0, f32::NAN].map(|light| grain.read(light)), [0, 255, 255, 0]);
     }
 
     #[test]
@@ -403,7 +437,7 @@ mod tests {
         };
         let view = of(Size::new(3000, 2000)).expect("large");
         assert!(view.eye.scene.size().area() <= MOST_RENDERED + 4000);
-        let photo = view.develop(&view.eye, 1000.0, exposure(), 1, view.size());
+        let photo = View::develop(&view.eye, 1000.0, exposure(), 1, view.size());
         assert_eq!(photo.size, Size::new(3000, 2000));
         for size in [Size::new(63, 500), Size::new(500, 63), Size::new(10_000, 10_000)] {
             assert!(matches!(of(size), Err(Error::Usage(_))), "{size}");

@@ -56,6 +56,8 @@ type Job = Box<dyn FnOnce(Arc<Shared>) + Send>;
 
 /// How long a connection may take to say what it is.
 const GREETING: Duration = Duration::from_secs(5);
+/// How long a client waits for one before it to be gone.
+const HANGING_UP: Duration = Duration::from_millis(300);
 /// How long a client may take to fetch what it is sent.
 const SENDING: Duration = Duration::from_secs(20);
 const SENDING_EVENT: Duration = Duration::from_millis(500);
@@ -151,6 +153,34 @@ impl Drop for Server {
 impl Shared {
     fn client(&self) -> MutexGuard<'_, Client> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the body for the client at `wire`; its number, or none if another has it.
+    fn take(&self, wire: &Wire) -> io::Result<Option<u32>> {
+        let stream = wire.0.try_clone()?;
+        // A client that has just hung up may not have been noticed to be gone.
+        let deadline = Instant::now() + HANGING_UP;
+        loop {
+            let mut client = self.client();
+            if client.commands.is_none() {
+                client.commands = Some(stream);
+                client.number = client.number.wrapping_add(1);
+                return Ok(Some(client.number));
+            }
+            drop(client);
+            if Instant::now() > deadline {
+                return Ok(None);
+            }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Frees the body for the next client.
+    fn give_back(&self, number: u32) {
+        let gone = std::mem::replace(&mut *self.client(), Client { number, ..Client::default() });
+        for stream in [gone.commands, gone.events].into_iter().flatten() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     }
 
     /// Works with the body as it is now, then sends its events and hands its orders out.
@@ -272,23 +302,14 @@ fn serve(shared: &Shared, wire: &Wire) -> io::Result<()> {
     wire.0.set_write_timeout(Some(SENDING))?;
     match Packet::read(wire)? {
         Packet::InitCommand { .. } => {
-            let number = {
-                let mut client = shared.client();
-                if client.commands.is_some() {
-                    return Packet::InitFail { reason: BUSY }.write(wire);
-                }
-                client.commands = Some(wire.0.try_clone()?);
-                client.number = client.number.wrapping_add(1);
-                client.number
+            let Some(number) = shared.take(wire)? else {
+                return Packet::InitFail { reason: BUSY }.write(wire);
             };
             wire.0.set_read_timeout(None)?;
             shared.with_body(|body| body.connected());
             let ended = serve_commands(shared, wire, number);
             shared.with_body(|body| body.disconnected());
-            let gone = std::mem::replace(&mut *shared.client(), Client { number, ..Client::default() });
-            for stream in [gone.commands, gone.events].into_iter().flatten() {
-                let _ = stream.shutdown(Shutdown::Both);
-            }
+            shared.give_back(number);
             ended
         }
         Packet::InitEvent { connection } => serve_events(shared, wire, connection),
