@@ -27,7 +27,7 @@ deps: ## Installs the Debian/Ubuntu packages that are missing, and says which
 	need cc gcc; need cmake cmake; need nasm nasm; need pkg-config pkg-config; \
 	[[ -e /usr/include/stdlib.h ]] || ! command -v dpkg-query >/dev/null || missing+=(libc6-dev); \
 	if command -v dpkg-query >/dev/null; then \
-	  for package in mesa-vulkan-drivers libvulkan1 gphoto2; do \
+	  for package in mesa-vulkan-drivers libvulkan1 libgphoto2-dev libclang-dev gphoto2; do \
 	    dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$$package"); \
 	  done; \
 	fi; \

@@ -107,7 +107,7 @@ impl Camera {
     }
 
     /// Runs a command in the folder, with a home of its own and a limit on its time.
-    fn finish(&self, mut command: Command) -> Done {
+    pub fn finish(&self, mut command: Command) -> Done {
         let start = Instant::now();
         let talk = self.file("talk.txt");
         let out = File::create(&talk).unwrap();
