@@ -29,7 +29,6 @@ fn main() {
 /// tests/newer-libgphoto2.sh fetched. `make deps` and `make test` have the build script run again after they fetch one.
 fn find_gphoto2() {
     println!("cargo::rerun-if-env-changed=NEARFAR_LIBGPHOTO2");
-    println!("cargo::rerun-if-env-changed=PATH");
     let version = Command::new("gphoto2").arg("--version").output().ok();
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     if version.is_some() {
