@@ -19,17 +19,17 @@ pub(super) struct Args {
     #[arg(long, value_name = "P")]
     port: Option<u16>,
     /// With --port: new (AF point, focus steps), old (focus steps only, with backlash), bare (neither)
-    #[arg(long, default_value_t = BodyKind::New)]
+    #[arg(long, default_value_t = BodyKind::New, conflicts_with = "render")]
     body: BodyKind,
     /// With --port: what goes wrong, always or at a shot: no-events, late-event, af-fails, busy, slow-card, picture-lost,
     /// cut, battery-empty, card-full; may be given several times
-    #[arg(long, value_name = "FAULT[@SHOT]")]
+    #[arg(long, value_name = "FAULT[@SHOT]", conflicts_with = "render")]
     fault: Vec<Fault>,
     /// With --port: quality is RAW+JPEG when the body is switched on
-    #[arg(long)]
+    #[arg(long, conflicts_with = "render")]
     raw: bool,
     /// With --port and a picture as --scene: its depth map, dark near and bright far, or a depth.tif of nearfar map
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "render")]
     depth: Option<PathBuf>,
 }
 

@@ -79,10 +79,11 @@ fn what_makes_no_sense_is_refused() {
     let env = TestEnv::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let usage: [(&[&str], &str); 7] = [
+    let usage: [(&[&str], &str); 8] = [
         (&["--port", "70000"], "70000"),
         (&["--port", "0", "--render", "stack"], "cannot be used with"),
         (&[], "--port"),
+        (&["--render", "stack", "--fault", "cut"], "cannot be used with"),
         (&["--port", "0", "--body", "leica"], "choose new, old or bare"),
         (&["--port", "0", "--fault", "fire"], "slow-card"),
         (&["--port", "0", "--fault", "cut@0"], "numbered"),
