@@ -14,19 +14,20 @@ export NODEVICE_SELECT := 1
 
 NEARFAR := $(or $(CARGO_TARGET_DIR),target)/release/nearfar
 
-.PHONY: help deps build demo test lint clean-demo
+.PHONY: help deps build demo test newer-libgphoto2 lint clean-demo
 
 help: ## Lists the targets
 	@echo 'make TARGET [DEMO_SIZE=$(DEMO_SIZE)] [DEMO_FRAMES=$(DEMO_FRAMES)] [DEMO_SCENE=$(DEMO_SCENE)]'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
+# build.rs looks for gphoto2, and is run again after an installation.
 deps: ## Installs the Debian/Ubuntu packages that are missing, and says which
 	@missing=(); \
 	need() { command -v "$$1" >/dev/null || missing+=("$$2"); }; \
 	need cc gcc; need cmake cmake; need nasm nasm; need pkg-config pkg-config; \
 	[[ -e /usr/include/stdlib.h ]] || ! command -v dpkg-query >/dev/null || missing+=(libc6-dev); \
 	if command -v dpkg-query >/dev/null; then \
-	  for package in mesa-vulkan-drivers libvulkan1; do \
+	  for package in mesa-vulkan-drivers libvulkan1 libgphoto2-dev libclang-dev gphoto2; do \
 	    dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$$package"); \
 	  done; \
 	fi; \
@@ -34,7 +35,7 @@ deps: ## Installs the Debian/Ubuntu packages that are missing, and says which
 	  echo "missing packages: $${missing[*]}"; \
 	  if ! command -v apt-get >/dev/null; then \
 	    echo "There is no apt-get here: install what these Debian packages stand for by your system's own means," >&2; \
-	    echo "then run make again. (A Vulkan driver is needed for --device gpu and its tests only.)" >&2; \
+	    echo "then run make again. (A Vulkan driver is needed for --device gpu and its tests only, gphoto2 for tests only.)" >&2; \
 	    exit 1; \
 	  fi; \
 	  as_root=(); \
@@ -45,6 +46,7 @@ deps: ## Installs the Debian/Ubuntu packages that are missing, and says which
 	  "$${as_root[@]}" apt-get update -qq; \
 	  "$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
 	  echo "installed: $${missing[*]}"; \
+	  touch build.rs; \
 	else \
 	  echo "all packages are there"; \
 	fi; \
@@ -82,8 +84,13 @@ demo: build clean-demo ## Renders a stack, maps it on CPU and GPU, plans, merges
 clean-demo:
 	@rm -rf demo
 
-test: deps ## Runs all tests (release profile)
+test: deps newer-libgphoto2 ## Runs all tests (release profile)
 	@cargo test --release
+
+# Where it cannot be had, the script says so and the tests that need it are ignored.
+newer-libgphoto2:
+	@cache="$${XDG_CACHE_HOME:-$$HOME/.cache}/nearfar/libgphoto2"; \
+	if [[ ! -e "$$cache" ]] && tests/newer-libgphoto2.sh >/dev/null; then touch build.rs; fi
 
 lint: ## Checks formatting and lints
 	@cargo fmt --check

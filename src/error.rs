@@ -35,6 +35,9 @@ pub enum Error {
     /// The compute device cannot do the job.
     #[error("{0}")]
     Device(String),
+    /// A camera does not answer or not do what it was told to.
+    #[error("{0}")]
+    Camera(String),
     /// Ctrl-C or SIGTERM.
     #[error("interrupted; nothing half-written was left")]
     Interrupted,

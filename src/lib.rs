@@ -1,6 +1,7 @@
 //! nearfar: focus stacking from a folder of photos or a tethered camera.
 
 pub mod backend;
+pub mod camera;
 pub mod cli;
 pub mod cpu;
 pub mod draw;

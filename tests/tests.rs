@@ -1,5 +1,6 @@
 //! The one integration binary: linking the library's dependencies once is slow enough.
 //!
+//! - `camera`: the simulated body, through the real `gphoto2` command.
 //! - `cli`: the real executable in temporary folders.
 //! - `house`: which module may use which crate.
 //! - `image_io`: pictures in and out, whole and damaged.
@@ -10,6 +11,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod camera;
 mod cli;
 mod house;
 mod image_io;

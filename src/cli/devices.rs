@@ -1,21 +1,28 @@
-//! `nearfar devices`: adapters with the limits that matter, and which one would be used.
+//! `nearfar devices`: adapters with the limits that matter, and which one would be used; cameras with what they can do.
 
 use serde::Serialize;
 
+use super::cameras::{self, CameraJson};
 use super::{Exit, NO_ADAPTER, Talk};
 use crate::error::Result;
 use crate::gpu::{self, Adapter, Selector};
 
 /// Lists every adapter that can compute, best first, with its largest texture side and buffer, then says which one
-/// `--device auto` takes and why.
+/// `--device auto` takes and why. Then every camera with what it can do, and how nearfar would drive it.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// auto (those on USB), a port as libgphoto2 names it, or sim (a simulated one)
+    #[arg(long, default_value = "auto", value_name = "auto|PORT|sim")]
+    camera: String,
+}
 
 #[derive(Serialize)]
 struct Report<'a> {
     adapters: Vec<AdapterJson<'a>>,
     auto: &'a str,
     why: String,
+    libgphoto2: String,
+    cameras: Vec<CameraJson>,
 }
 
 #[derive(Serialize)]
@@ -29,7 +36,7 @@ struct AdapterJson<'a> {
     max_buffer_mib: u64,
 }
 
-pub fn run(_: &Args, _: &str, talk: &Talk) -> Result<Exit> {
+pub fn run(args: &Args, _: &str, talk: &Talk) -> Result<Exit> {
     let adapters = gpu::adapters();
     let auto = gpu::choose(&adapters, &Selector::Hardware);
     let why = match auto {
@@ -40,7 +47,13 @@ pub fn run(_: &Args, _: &str, talk: &Talk) -> Result<Exit> {
             .to_owned(),
     };
     let name = auto.map_or("cpu", |adapter| &adapter.name);
-    let report = Report { adapters: adapters.iter().map(json).collect(), auto: name, why };
+    let report = Report {
+        adapters: adapters.iter().map(json).collect(),
+        auto: name,
+        why,
+        libgphoto2: cameras::library(),
+        cameras: cameras::cameras(&args.camera, talk)?,
+    };
     talk.result(&report, &text(&report))?;
     Ok(Exit::Done)
 }
@@ -73,5 +86,10 @@ fn text(report: &Report<'_>) -> String {
         ));
     }
     lines.push(format!("--device auto takes: {} ({})", report.auto, report.why));
+    lines.push(format!("libgphoto2 {}", report.libgphoto2));
+    if report.cameras.is_empty() {
+        lines.push("no camera on USB; one on a network is found by --camera PORT".to_owned());
+    }
+    lines.extend(report.cameras.iter().flat_map(cameras::text));
     lines.join("\n")
 }

@@ -1,5 +1,7 @@
 //! The command line: what was typed ([`Cli`]), then what it means (each command's request).
 
+mod body;
+mod cameras;
 mod devices;
 mod exit;
 mod map;
@@ -60,9 +62,9 @@ enum Command {
     Merge(Box<merge::Args>),
     /// Pick N focus points from a map, pulled to texture
     Plan(plan::Args),
-    /// List compute devices and which one would be used
+    /// List compute devices and cameras, and which would be used how
     Devices(devices::Args),
-    /// Render a focal stack with exact truth
+    /// Pose as a camera, or render a focal stack with exact truth
     Simulate(simulate::Args),
 }
 

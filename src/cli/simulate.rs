@@ -1,6 +1,6 @@
 //! `nearfar simulate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -8,21 +8,27 @@ use super::{Exit, INTERRUPT, Talk};
 use crate::error::{Error, Result};
 use crate::frame::Size;
 use crate::pipeline::stream::check;
-use crate::simulate::{SceneKind, StackOptions, write_stack};
+use crate::simulate::{Lens, SceneKind, StackOptions, write_stack};
 
-/// Renders a focal stack through a thin lens, with the exact truth: DIR/frames (near to far), DIR/shuffled (the same under
-/// names that say nothing), the all-in-focus picture and the depth of every pixel.
+/// A simulated camera. With --port a Sony body that libgphoto2 connects to over PTP/IP, until Ctrl-C: it focuses, shows
+/// live view and takes photos of the scene through a thin lens. With --render a focal stack, with the exact truth:
+/// DIR/frames (near to far), DIR/shuffled (the same under names that say nothing), the all-in-focus picture and the depth
+/// of every pixel.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_long_help = "Example: nearfar simulate --render stack --scene desk --size 1200x800 --shift 4 --full-well 5000"
+    group = clap::ArgGroup::new("what").required(true).args(["render", "port"]),
+    after_long_help = "Examples:\n  nearfar simulate --port 15740 --body old --fault busy@3\n  \
+                       nearfar simulate --render stack --scene desk --size 1200x800 --shift 4 --full-well 5000"
 )]
 pub struct Args {
-    /// New or empty folder for the stack
+    /// New or empty folder for a focal stack
     #[arg(long, value_name = "DIR")]
-    render: PathBuf,
-    /// macro (textured nearly everywhere) or desk (half of it plain)
-    #[arg(long, default_value_t = SceneKind::Macro)]
-    scene: SceneKind,
+    render: Option<PathBuf>,
+    #[command(flatten)]
+    body: super::body::Args,
+    /// macro (textured nearly everywhere), desk (half of it plain); with --port and --depth a picture
+    #[arg(long, default_value_t = Target::Scene(SceneKind::Macro), value_name = "macro|desk|FILE")]
+    scene: Target,
     /// Pixels of a frame
     #[arg(long, default_value = "1800x1200", value_name = "WxH", value_parser = size)]
     size: Size,
@@ -70,6 +76,30 @@ pub struct Args {
     missed: u32,
 }
 
+/// What to photograph.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    Scene(SceneKind),
+    File(PathBuf),
+}
+
+impl std::str::FromStr for Target {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.parse().map_or_else(|_| Self::File(text.into()), Self::Scene))
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Scene(kind) => kind.fmt(f),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
 fn size(text: &str) -> Result<Size, String> {
     let sides =
         text.split_once(['x', 'X', '×']).and_then(|(w, h)| Some(Size::new(w.parse().ok()?, h.parse().ok()?)));
@@ -85,11 +115,25 @@ struct Report {
 }
 
 pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
+    match &args.render {
+        Some(folder) => render(args, folder, talk),
+        None => {
+            let lens = Lens { coc_px: args.coc, breathing: args.breathing };
+            super::body::serve(&args.body, &args.scene, args.size, args.seed, lens, talk)
+        }
+    }
+}
+
+fn render(args: &Args, folder: &Path, talk: &Talk) -> Result<Exit> {
     if args.frames > 999 {
         return Err(Error::Usage(format!("--frames {}: 1 to 999", args.frames)));
     }
+    let Target::Scene(scene) = args.scene else {
+        let text = format!("--scene {}: with --render choose macro or desk", args.scene);
+        return Err(Error::Usage(text));
+    };
     let options = StackOptions {
-        scene: args.scene,
+        scene,
         size: args.size,
         frames: args.frames,
         seed: args.seed,
@@ -110,14 +154,14 @@ pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
         talk.progress("render", done, total);
         check(&INTERRUPT)
     };
-    let summary = write_stack(&options, &args.render, &progress)?;
+    let summary = write_stack(&options, folder, &progress)?;
     let text = format!(
         "{} photos: {}\nnearest {}, farthest {}\nnext: nearfar map {} -o map",
         summary.photos,
-        args.render.join("shuffled").display(),
+        folder.join("shuffled").display(),
         summary.near.display(),
         summary.far.display(),
-        args.render.join("shuffled").display(),
+        folder.join("shuffled").display(),
     );
     let report = Report {
         photos: summary.photos,

@@ -99,6 +99,7 @@ fn remedy(error: &Error) -> &'static str {
         Kind::StorageFull | Kind::QuotaExceeded => "; free some space, or take a folder on another disk",
         Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "; take a folder that you may write to",
         Kind::NotFound | Kind::NotADirectory => "; check the path, or take another folder",
+        Kind::AddrInUse => "; take another --port, or 0 for any that is free",
         // Encoders pass the system's words on, not its kind of error.
         _ if *action == "writing" => "; free some space on this disk, or take a folder on another",
         _ => "",

@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use ::png::{BitDepth, ColorType, Compression, Encoder, Filter, Info};
-use ::tiff::encoder::{TiffEncoder, colortype::Gray32Float};
+use ::tiff::encoder::TiffEncoder;
+use ::tiff::encoder::colortype::{Gray32Float, RGB8};
 use ::tiff::tags::Tag;
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
@@ -124,6 +125,20 @@ fn compress(plane: &Plane<[u8; 3]>, quality: u8) -> turbojpeg::Result<turbojpeg:
     let (width, height) = (plane.size.width as usize, plane.size.height as usize);
     let pixels = plane.data.as_flattened();
     compressor.compress_to_owned(Image { pixels, width, pitch: 3 * width, height, format: PixelFormat::RGB })
+}
+
+/// A JPEG of `quality` 1…100 in memory.
+pub fn encode_jpeg(plane: &Plane<[u8; 3]>, quality: u8) -> io::Result<Vec<u8>> {
+    Ok(compress(plane, quality).map_err(io::Error::other)?.to_vec())
+}
+
+/// An uncompressed TIFF of 8 bits a channel in memory.
+pub fn encode_tiff(plane: &Plane<[u8; 3]>) -> io::Result<Vec<u8>> {
+    let mut bytes = io::Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut bytes).map_err(io::Error::other)?;
+    let Size { width, height } = plane.size;
+    encoder.write_image::<RGB8>(width, height, plane.data.as_flattened()).map_err(io::Error::other)?;
+    Ok(bytes.into_inner())
 }
 
 /// Writes a TIFF of one float32 channel, uncompressed, NaN kept.

@@ -22,7 +22,8 @@ mod tiff_tags;
 
 pub use decode::{Spares, decode, decode_into, decode_pixels};
 pub use encode::{
-    write_atomically, write_jpeg, write_png_gray16, write_png_rgb8, write_png_rgb16, write_tiff_f32,
+    encode_jpeg, encode_tiff, write_atomically, write_jpeg, write_png_gray16, write_png_rgb8,
+    write_png_rgb16, write_tiff_f32,
 };
 pub use float::{read_png_gray16, read_tiff_f32};
 pub use metadata::{Metadata, made_by_nearfar, metadata};

@@ -1,8 +1,10 @@
 //! One layer of a scene: premultiplied colour and alpha over a rectangle, and where in depth each point lies.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
-use crate::frame::Size;
+use crate::frame::{Plane, Size};
 
 /// A rectangle of canvas pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +71,7 @@ impl Canvas {
 }
 
 /// Normalised inverse depth of a layer as a function of place, defined everywhere: also behind nearer layers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Surface {
     /// Inverse depth at the frame's first pixel.
     pub(super) base: f32,
@@ -77,6 +79,8 @@ pub(super) struct Surface {
     pub(super) slope: [f32; 2],
     /// A bulge towards the camera.
     pub(super) dome: Option<Dome>,
+    /// Inverse depth of every pixel of the frame, on top of all that.
+    pub(super) relief: Option<Arc<Plane<f32>>>,
     /// Least and greatest inverse depth the layer really has; beyond its outline the function stays within.
     pub(super) range: [f32; 2],
 }
@@ -92,7 +96,13 @@ pub(super) struct Dome {
 impl Surface {
     /// Everywhere at the inverse depth `base`.
     pub(super) fn flat(base: f32) -> Self {
-        Self { base, slope: [0.0; 2], dome: None, range: [f32::NEG_INFINITY, f32::INFINITY] }
+        let range = [f32::NEG_INFINITY, f32::INFINITY];
+        Self { base, slope: [0.0; 2], dome: None, relief: None, range }
+    }
+
+    /// As a depth map has it; beyond the frame its outermost pixels go on.
+    pub(super) fn mapped(depth: Arc<Plane<f32>>) -> Self {
+        Self { relief: Some(depth), ..Self::flat(0.0) }
     }
 
     /// The plane through `base` at the point `at` that changes by `slope` per pixel.
@@ -117,6 +127,9 @@ impl Surface {
         if let Some(dome) = &self.dome {
             let (u, v) = ((x - dome.centre[0]) / dome.radii[0], (y - dome.centre[1]) / dome.radii[1]);
             depth += dome.height * (1.0 - u * u - v * v).max(0.0).sqrt();
+        }
+        if let Some(relief) = &self.relief {
+            depth += relief.clamped(x as i64, y as i64);
         }
         depth.clamp(self.range[0], self.range[1])
     }

@@ -74,23 +74,23 @@ pub(super) struct Span {
     pub(super) part: f32,
 }
 
-/// All disks a lens needs, by radius.
+/// All disks a lens may need, by radius, made when first used: a small region needs few of them.
 pub(super) struct Disks {
-    table: Vec<Disk>,
+    table: Vec<OnceLock<Disk>>,
 }
 
 impl Disks {
     /// Disks of radii 0…`max_radius`.
     pub(super) fn new(max_radius: f32) -> Self {
         let count = (max_radius.max(0.0) * STEPS).ceil() as usize + 2;
-        Self { table: (0..count).map(|i| Disk::new(i as f32 / STEPS)).collect() }
+        Self { table: (0..count).map(|_| OnceLock::new()).collect() }
     }
 
     /// The disk of the radius nearest to `radius`.
     #[inline]
     pub(super) fn get(&self, radius: f32) -> &Disk {
-        let index = (radius * STEPS + 0.5) as usize;
-        &self.table[index.min(self.table.len() - 1)]
+        let index = ((radius * STEPS + 0.5) as usize).min(self.table.len() - 1);
+        self.table[index].get_or_init(|| Disk::new(index as f32 / STEPS))
     }
 }
 

@@ -56,10 +56,11 @@ fn composite(scene: &Scene, lens: &Lens, focus: f32, wanted: Rect) -> (Rect, Vec
     let disks = Disks::new(scene.layers().iter().map(|l| max_radius(l, lens, focus)).fold(0.0, f32::max));
     let width = rect.width as usize;
     let mut pixels = vec![[0.0; 3]; width * rect.height as usize];
-    pixels.par_chunks_mut((width * BAND as usize).max(1)).enumerate().for_each(|(band, out)| {
+    let bands = pixels.par_chunks_mut((width * BAND as usize).max(1)).enumerate();
+    bands.for_each_init(Vec::new, |scratch, (band, out)| {
         let y = rect.y + band as i32 * BAND;
         let rows = Rect { y, height: (out.len() / width) as u32, ..rect };
-        let mut part = Part { rows, light: vec![1.0; out.len()], out, scratch: Vec::new() };
+        let mut part = Part { rows, light: vec![1.0; out.len()], out, scratch };
         for layer in scene.layers().iter().rev() {
             part.add(layer, lens, focus, &disks);
         }
@@ -79,7 +80,7 @@ struct Part<'a> {
     /// Share of the light from behind that still passes, at each pixel.
     light: Vec<f32>,
     /// Storage that the layers' prefix sums take turns in.
-    scratch: Vec<[i32; 4]>,
+    scratch: &'a mut Vec<[i32; 4]>,
 }
 
 impl Part<'_> {
@@ -87,10 +88,10 @@ impl Part<'_> {
     fn add(&mut self, layer: &Layer, lens: &Lens, focus: f32, disks: &Disks) {
         let reach = disks.get(max_radius(layer, lens, focus)).reach.max(1);
         let area = layer.rect.dilate(reach).intersect(self.rows);
-        if area.width == 0 || area.height == 0 {
+        if area.width == 0 || area.height == 0 || self.is_hidden(area) {
             return;
         }
-        let sums = PrefixSums::new(layer, area, reach, &mut self.scratch);
+        let sums = PrefixSums::new(layer, area, reach, self.scratch);
         for y in area.y..area.bottom() {
             let Some((from, to)) = touched(layer, y, reach) else { continue };
             let row = (y - self.rows.y) as usize * self.rows.width as usize;
@@ -107,6 +108,15 @@ impl Part<'_> {
                 self.light[at] = passing * (1.0 - alpha).max(0.0);
             }
         }
+    }
+
+    /// Whether what is there already covers all of `area`.
+    fn is_hidden(&self, area: Rect) -> bool {
+        let first = (area.x - self.rows.x) as usize;
+        (area.y..area.bottom()).all(|y| {
+            let row = (y - self.rows.y) as usize * self.rows.width as usize;
+            self.light[row + first..][..area.width as usize].iter().all(|&light| light < OPAQUE)
+        })
     }
 }
 
@@ -219,7 +229,7 @@ mod tests {
     const SIZE: Size = Size::new(96, 64);
 
     fn scene(layers: Vec<Layer>) -> Scene {
-        Scene::from_layers(SIZE, layers)
+        Scene::new(SIZE, layers)
     }
 
     fn whole(surface: Surface, color: impl Fn(f32, f32) -> [f32; 3] + Sync) -> Layer {

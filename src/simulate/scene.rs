@@ -67,8 +67,7 @@ impl Scene {
     }
 
     /// A scene of the given layers, far → near, depths as they are.
-    #[cfg(test)]
-    pub(super) fn from_layers(size: Size, layers: Vec<Layer>) -> Self {
+    pub(super) fn new(size: Size, layers: Vec<Layer>) -> Self {
         Self { size, layers }
     }
 

@@ -74,7 +74,13 @@ pub(super) fn srgb(light: f32) -> f32 {
     if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
 }
 
+/// Linear light of an sRGB-encoded value, 0…1.
+pub(super) fn linear(value: f32) -> f32 {
+    if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+}
+
 /// The sRGB curve by table: over √light it is nearly straight, so that linear interpolation errs by under 10⁻⁶.
+#[derive(Debug)]
 pub(super) struct Curve {
     table: Vec<f32>,
 }
@@ -147,6 +153,7 @@ mod tests {
         for i in 0..=100_000 {
             let light = i as f32 / 100_000.0;
             assert!((curve.encode(light) - srgb(light)).abs() < 3e-6, "{light}");
+            assert!((linear(srgb(light)) - light).abs() < 1e-5, "{light}");
         }
     }
 }

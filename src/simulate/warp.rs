@@ -41,6 +41,10 @@ pub(super) fn window(rect: Rect, pixels: &[[f32; 3]], wanted: Rect) -> Plane<[f3
 /// Resamples `wanted` from the pixels of `rect`: `inverse` maps frame to reference pixels.
 pub(super) fn lanczos(rect: Rect, pixels: &[[f32; 3]], inverse: &Transform, wanted: Rect) -> Plane<[f32; 3]> {
     let weights: Vec<[f32; TAPS]> = (0..=PHASES).map(|i| phase(i as f32 / PHASES as f32)).collect();
+    let [_, across_by_row, _, down_by_column, ..] = inverse.matrix;
+    if across_by_row == 0.0 && down_by_column == 0.0 {
+        return separable(rect, pixels, inverse, wanted, &weights);
+    }
     let size = Size::new(wanted.width, wanted.height);
     let mut frame = Plane::filled(size, [0.0; 3]);
     frame.data.par_chunks_mut((wanted.width as usize).max(1)).enumerate().for_each(|(row, out)| {
@@ -51,6 +55,50 @@ pub(super) fn lanczos(rect: Rect, pixels: &[[f32; 3]], inverse: &Transform, want
             let at = |t: f64| &weights[(t * PHASES as f64 + 0.5) as usize];
             *out = sample(rect, pixels, [x0 as i32, y0 as i32], at(u - x0), at(v - y0)).map(|c| c.max(0.0));
         }
+    });
+    frame
+}
+
+/// The same without rotation: first along the rows, then down the columns, in the same order of operations at an eighth
+/// of the taps.
+fn separable(
+    rect: Rect,
+    pixels: &[[f32; 3]],
+    inverse: &Transform,
+    wanted: Rect,
+    weights: &[[f32; TAPS]],
+) -> Plane<[f32; 3]> {
+    // First tap and weights of a place.
+    let taps = |u: f64| {
+        let base = u.floor();
+        (base as i32 - LOBES + 1, &weights[((u - base) * PHASES as f64 + 0.5) as usize])
+    };
+    let add = |sum: [f32; 3], w: f32, p: [f32; 3]| std::array::from_fn(|i| sum[i] + w * p[i]);
+    let columns: Vec<_> =
+        (wanted.x..wanted.right()).map(|x| taps(inverse.apply(f64::from(x), 0.0)[0])).collect();
+    let width = columns.len().max(1);
+    let mut lines = vec![[0.0; 3]; width * rect.height as usize];
+    lines.par_chunks_mut(width).enumerate().for_each(|(row, out)| {
+        let line = &pixels[row * rect.width as usize..][..rect.width as usize];
+        for (out, &(first, weights)) in out.iter_mut().zip(&columns) {
+            let start = first - rect.x;
+            let whole = usize::try_from(start).ok().and_then(|start| line.get(start..start + TAPS));
+            *out = match whole {
+                Some(taps) => taps.iter().zip(weights).fold([0.0; 3], |sum, (p, w)| add(sum, *w, *p)),
+                None => (start..).zip(weights).fold([0.0; 3], |sum, (at, w)| {
+                    add(sum, *w, line[at.clamp(0, line.len() as i32 - 1) as usize])
+                }),
+            };
+        }
+    });
+    let mut frame = Plane::filled(Size::new(wanted.width, wanted.height), [0.0; 3]);
+    frame.data.par_chunks_mut(width).enumerate().for_each(|(row, out)| {
+        let (first, weights) = taps(inverse.apply(0.0, f64::from(wanted.y + row as i32))[1]);
+        for (at, weight) in (first - rect.y..).zip(weights) {
+            let line = &lines[at.clamp(0, rect.height as i32 - 1) as usize * width..][..out.len()];
+            out.iter_mut().zip(line).for_each(|(out, p)| *out = add(*out, *weight, *p));
+        }
+        out.iter_mut().for_each(|p| *p = p.map(|c| c.max(0.0)));
     });
     frame
 }
@@ -96,6 +144,22 @@ fn phase(t: f32) -> [f32; TAPS] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scaling_alone_is_the_same_along_rows_and_columns() {
+        let rect = Rect { x: -9, y: -7, width: 81, height: 60 };
+        let pixel = |i: u32| [0, 7, 13].map(|s| ((i * 37 + s) % 101) as f32 / 101.0);
+        let pixels: Vec<[f32; 3]> = (0..81 * 60).map(pixel).collect();
+        // A turn too small to move anything takes the general way.
+        let [still, turned] =
+            [0.0, 1e-12].map(|turn| Transform::similarity(-0.013, turn, [0.4, 0.2], [32.0, 20.0]));
+        // Beyond the pixels too, where their edge goes on.
+        let wanted = Rect { x: -14, y: -10, width: 90, height: 70 };
+        let (a, b) = (lanczos(rect, &pixels, &still, wanted), lanczos(rect, &pixels, &turned, wanted));
+        assert_eq!(a.size, b.size);
+        let worst = a.data.iter().zip(&b.data).flat_map(|(a, b)| (0..3).map(move |i| (a[i] - b[i]).abs()));
+        assert!(worst.fold(0.0, f32::max) < 2e-3, "phases may round to the next of 512");
+    }
 
     #[test]
     fn a_smooth_wave_is_moved_exactly() {

@@ -9,4 +9,4 @@ mod measured;
 mod merge;
 mod output_folder;
 mod stack;
-mod testenv;
+pub mod testenv;

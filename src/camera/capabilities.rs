@@ -1,0 +1,287 @@
+//! From widgets to capabilities, and from those to a strategy: pure functions.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A widget as far as capabilities depend on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Widget {
+    /// Name without its path, as `--list-config` of gphoto2 ends it.
+    pub name: String,
+    /// What kind of values it takes.
+    pub kind: WidgetKind,
+}
+
+/// Values of a widget.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WidgetKind {
+    /// Numbers between a least and a greatest.
+    Range {
+        /// The least.
+        least: f32,
+        /// The greatest.
+        greatest: f32,
+    },
+    /// One of some words.
+    Choice(Vec<String>),
+    /// On or off.
+    Toggle,
+    /// Text, or anything else.
+    Other,
+}
+
+/// Names of the widgets that matter here.
+pub(super) const NAMES: [&str; 14] = [
+    SPOT,
+    AUTOFOCUS,
+    AUTOFOCUS_DRIVE,
+    "manualfocus",
+    DRIVE,
+    "focalposition",
+    "focusindication",
+    "d213",
+    "focusarea",
+    "focusmode",
+    "capture",
+    "batterylevel",
+    "imagequality",
+    "capturetarget",
+];
+const SPOT: &str = "spotfocusarea";
+const AUTOFOCUS: &str = "autofocus";
+const AUTOFOCUS_DRIVE: &str = "autofocusdrive";
+const DRIVE: &str = "manualfocusdrive";
+
+/// How the lens can be moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FocusDrive {
+    /// By steps from where it stands.
+    Relative {
+        /// The widget.
+        widget: String,
+    },
+    /// To a position.
+    Absolute {
+        /// The widget.
+        widget: String,
+    },
+}
+
+/// What a camera can do, by its widgets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Autofocus at a point of the picture.
+    pub af_point: bool,
+    /// Autofocus on command: the widget.
+    pub autofocus: Option<String>,
+    /// Whether it tells that the focus is found.
+    pub focus_told: bool,
+    /// How the lens can be moved, if it can.
+    pub focus_drive: Option<FocusDrive>,
+    /// Whether it tells where the lens stands.
+    pub position_told: bool,
+    /// Whether it has a focus area to choose: such bodies may take an AF point from a newer libgphoto2.
+    pub focus_area: bool,
+    /// Whether it tells how full the battery is.
+    pub battery_told: bool,
+    /// Whether the picture's quality can be set.
+    pub quality: bool,
+}
+
+impl Capabilities {
+    /// What the widgets tell.
+    pub fn of(widgets: &[Widget]) -> Self {
+        let has = |name: &str| widgets.iter().any(|widget| widget.name == name);
+        let named = |names: &[&str]| names.iter().find(|name| has(name)).map(|&name| name.to_owned());
+        Self {
+            af_point: has(SPOT),
+            autofocus: named(&[AUTOFOCUS, AUTOFOCUS_DRIVE]),
+            // Before libgphoto2 2.5.34 under its number only.
+            focus_told: has("focusindication") || has("d213"),
+            focus_drive: widgets.iter().find_map(focus_drive),
+            position_told: has("focalposition"),
+            focus_area: has("focusarea"),
+            battery_told: has("batterylevel"),
+            quality: has("imagequality"),
+        }
+    }
+
+    /// How such a camera is best driven.
+    pub fn strategy(&self) -> Strategy {
+        match &self.focus_drive {
+            _ if self.af_point && self.autofocus.is_some() => Strategy::AfPoint,
+            Some(FocusDrive::Absolute { .. }) => Strategy::Direct,
+            Some(FocusDrive::Relative { .. }) => Strategy::Sweep,
+            None => Strategy::Manual,
+        }
+    }
+
+    /// Why this strategy, and what would help to a better one, for a camera shown by a libgphoto2 of `version`.
+    pub fn why(&self, version: Option<LibraryVersion>) -> String {
+        match self.strategy() {
+            Strategy::AfPoint => format!("it takes AF points ({SPOT})"),
+            Strategy::Direct => "its lens goes to a position (manualfocusdrive)".into(),
+            Strategy::Sweep => {
+                let widget = match &self.focus_drive {
+                    Some(FocusDrive::Relative { widget } | FocusDrive::Absolute { widget }) => widget,
+                    None => DRIVE,
+                };
+                format!("it takes focus steps ({widget}) and no AF point{}", Self::hint(version))
+            }
+            Strategy::Manual => {
+                format!("it takes neither AF points nor focus steps{}", Self::hint(version))
+            }
+        }
+    }
+
+    /// Whether it might be the library that is too old and not the camera.
+    fn hint(version: Option<LibraryVersion>) -> String {
+        match version {
+            Some(version) if version < AF_POINT_VERSION => format!(
+                "; libgphoto2 {version} can set none: Sony bodies from 2020 on may take one from {AF_POINT_VERSION} or newer"
+            ),
+            _ => String::new(),
+        }
+    }
+}
+
+/// The lens's drive that a widget stands for.
+fn focus_drive(widget: &Widget) -> Option<FocusDrive> {
+    let name = widget.name.clone();
+    match (widget.name.as_str(), &widget.kind) {
+        // Sony: −7…7.
+        ("manualfocus", WidgetKind::Range { .. }) => Some(FocusDrive::Relative { widget: name }),
+        // Fuji's runs over the lens's own positions; Nikon's is ±32767 steps; Canon, Panasonic and Olympus have words
+        // such as "Near 2".
+        (DRIVE, WidgetKind::Range { least, greatest }) if *least >= 0.0 && greatest > least => {
+            Some(FocusDrive::Absolute { widget: name })
+        }
+        (DRIVE, WidgetKind::Range { least, .. }) if *least < 0.0 => {
+            Some(FocusDrive::Relative { widget: name })
+        }
+        (DRIVE, WidgetKind::Choice(choices)) => {
+            let both =
+                ["near", "far"].iter().all(|end| choices.iter().any(|c| c.to_lowercase().contains(end)));
+            both.then_some(FocusDrive::Relative { widget: name })
+        }
+        _ => None,
+    }
+}
+
+/// How a camera is driven through a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// Autofocus at points of the picture.
+    AfPoint,
+    /// The lens goes to positions.
+    Direct,
+    /// The lens goes in steps from end to end.
+    Sweep,
+    /// The photographer focuses and shoots; nearfar takes the photos from a folder.
+    Manual,
+}
+
+impl Strategy {
+    /// Name in the output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AfPoint => "af-point",
+            Self::Direct => "direct",
+            Self::Sweep => "sweep",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// First libgphoto2 that can set AF points.
+const AF_POINT_VERSION: LibraryVersion = LibraryVersion([2, 5, 32]);
+
+/// A version of libgphoto2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LibraryVersion(pub [u32; 3]);
+
+impl fmt::Display for LibraryVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [major, minor, patch] = self.0;
+        write!(f, "{major}.{minor}.{patch}")
+    }
+}
+
+impl FromStr for LibraryVersion {
+    type Err = String;
+
+    /// Reads `2.5.30` or `2.5.31.1-dev`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split(['.', '-']).map_while(|part| part.parse().ok());
+        let mut next = || parts.next().ok_or_else(|| format!("{text:?} is no version"));
+        Ok(Self([next()?, next()?, next()?]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn widgets(widgets: &[(&str, WidgetKind)]) -> Vec<Widget> {
+        widgets.iter().map(|(name, kind)| Widget { name: (*name).into(), kind: kind.clone() }).collect()
+    }
+
+    fn range(least: f32, greatest: f32) -> WidgetKind {
+        WidgetKind::Range { least, greatest }
+    }
+
+    fn words(words: &[&str]) -> WidgetKind {
+        WidgetKind::Choice(words.iter().map(|&word| word.into()).collect())
+    }
+
+    #[test]
+    fn the_widgets_decide_the_strategy() {
+        let canon = words(&["Near 1", "Near 2", "None", "Far 1"]);
+        let cases = [
+            (widgets(&[(SPOT, WidgetKind::Other), (AUTOFOCUS, WidgetKind::Toggle)]), Strategy::AfPoint),
+            (widgets(&[(SPOT, WidgetKind::Other), ("manualfocus", range(-7.0, 7.0))]), Strategy::Sweep),
+            (widgets(&[(AUTOFOCUS, WidgetKind::Toggle), ("manualfocus", range(-7.0, 7.0))]), Strategy::Sweep),
+            (widgets(&[(DRIVE, range(-32767.0, 32767.0))]), Strategy::Sweep),
+            (widgets(&[(DRIVE, canon)]), Strategy::Sweep),
+            (widgets(&[(DRIVE, range(0.0, 1023.0))]), Strategy::Direct),
+            (widgets(&[(DRIVE, words(&["None"]))]), Strategy::Manual),
+            (widgets(&[(DRIVE, range(0.0, 0.0))]), Strategy::Manual),
+            (
+                widgets(&[(AUTOFOCUS, WidgetKind::Toggle), ("batterylevel", WidgetKind::Other)]),
+                Strategy::Manual,
+            ),
+            (Vec::new(), Strategy::Manual),
+        ];
+        for (widgets, strategy) in cases {
+            assert_eq!(Capabilities::of(&widgets).strategy(), strategy, "{widgets:?}");
+        }
+    }
+
+    #[test]
+    fn an_old_library_is_named_as_the_reason() {
+        let sony = Capabilities::of(&widgets(&[("manualfocus", range(-7.0, 7.0))]));
+        let version = |text: &str| text.parse::<LibraryVersion>().ok();
+        assert!(sony.why(version("2.5.30")).contains("libgphoto2 2.5.30 can set none"));
+        assert!(!sony.why(version("2.5.34")).contains("libgphoto2"));
+        assert!(!sony.why(None).contains("libgphoto2"));
+        assert!(sony.why(None).contains("manualfocus"));
+    }
+
+    #[test]
+    fn versions_are_ordered_as_numbers() {
+        let version = |text: &str| text.parse::<LibraryVersion>();
+        assert!(version("2.5.9").expect("one") < version("2.5.32.1-dev").expect("one"));
+        for text in ["", "2.5", "two.5.3"] {
+            assert!(version(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn capabilities_are_what_is_there() {
+        let all = Capabilities::of(&widgets(&NAMES.map(|name| (name, range(-7.0, 7.0)))));
+        assert!(all.af_point && all.focus_told && all.position_told && all.battery_told && all.quality);
+        assert_eq!(all.autofocus.as_deref(), Some(AUTOFOCUS));
+        assert_eq!(Capabilities::of(&[]), Capabilities::default());
+        assert!(Capabilities::of(&widgets(&[("d213", WidgetKind::Other)])).focus_told);
+    }
+}

@@ -1,0 +1,7 @@
+//! The simulated body as a client no one here wrote sees it: Debian's `gphoto2` command, each in a home of its own.
+
+mod bodies;
+mod capabilities;
+mod command_line;
+mod faults;
+mod gphoto2;
