@@ -283,6 +283,11 @@ impl Backend for CpuBackend {
         1 << 20
     }
 
+    fn trim(&self) -> Result<()> {
+        cpu::spare::clear();
+        Ok(())
+    }
+
     fn pace(&self) -> Result<()> {
         Ok(())
     }

@@ -376,6 +376,11 @@ impl Backend for GpuBackend<'_> {
         3 << 20
     }
 
+    fn trim(&self) -> Result<()> {
+        self.recorder.submit();
+        self.gpu.trim()
+    }
+
     fn pace(&self) -> Result<()> {
         self.recorder.pace()
     }

@@ -218,6 +218,9 @@ pub trait Backend {
     /// Pixels of a band that is fused at a time.
     fn fusion_area(&self) -> usize;
 
+    /// Lets go of memory that was kept for planes to come, where other ones are to come.
+    fn trim(&self) -> Result<()>;
+
     /// Called between frames: bounds what a device has not done yet.
     fn pace(&self) -> Result<()>;
 }

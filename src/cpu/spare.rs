@@ -57,6 +57,11 @@ pub fn give<T: Pod>(plane: Plane<T>) {
     }
 }
 
+/// Keeps nothing any more.
+pub fn clear() {
+    SPARES.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
 /// A plane whose buffer is kept when it goes.
 #[derive(Clone, Debug)]
 pub struct Held<T: Pod>(Plane<T>);

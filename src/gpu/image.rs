@@ -96,6 +96,17 @@ impl Gpu {
         self.image(size, wgpu::TextureFormat::Rgba32Float)
     }
 
+    /// Waits, and lets go of textures that nobody holds.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Device`] as for every wait.
+    pub fn trim(&self) -> Result<()> {
+        let mut pool = self.pool.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        pool.textures.retain(|texture| Arc::strong_count(texture) > 1);
+        drop(pool);
+        self.wait()
+    }
+
     /// Records the copy of `rows`, as bytes, into the uppermost ones of `image`; rows shorter than the texture's are padded
     /// with their last `pixel_bytes`.
     ///

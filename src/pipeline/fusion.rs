@@ -39,7 +39,11 @@ struct Level<B: Backend> {
 
 impl<'a, B: Backend> Fusion<'a, B> {
     /// A picture of `size` without frames; depth map and confidence lie on cells of `cell` pixels.
-    pub fn new(backend: &'a B, size: Size, rule: FusionRule, depth: [B::Gray; 2], cell: u32) -> Self {
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Device`] if the device was lost; so for all methods.
+    pub fn new(backend: &'a B, size: Size, rule: FusionRule, depth: [B::Gray; 2], cell: u32) -> Result<Self> {
+        backend.trim()?;
         let mut bands = 1;
         while bands < FUSION_BANDS && size.width.min(size.height) >> (bands + 1) >= FUSION_BASE_SIDE {
             bands += 1;
@@ -57,7 +61,7 @@ impl<'a, B: Backend> Fusion<'a, B> {
         let (scale, shift) = (2.0 / f64::from(cell), (1.0 - f64::from(cell)) / (2.0 * f64::from(cell)));
         let to_cells = Transform::affine([scale, 0.0, shift, 0.0, scale, shift]);
         let depth = depth.map(|plane| backend.warp(&plane, &to_cells, 1.0, Edge::Replicate, sizes[1]));
-        Self { backend, rule, depth, levels }
+        Ok(Self { backend, rule, depth, levels })
     }
 
     /// Adds a frame, which `transform` leads to from the picture and `gains` even out.
@@ -135,8 +139,10 @@ impl<'a, B: Backend> Fusion<'a, B> {
     }
 
     /// The part `window` of the picture, in `bits` (8 or 16) a channel.
-    pub fn finish(self, window: &Window, bits: u8) -> Result<Pixels> {
+    pub fn finish(mut self, window: &Window, bits: u8) -> Result<Pixels> {
         let backend = self.backend;
+        self.levels.iter_mut().for_each(|level| level.frame = None);
+        backend.trim()?;
         let mut picture: Option<B::Rgba> = None;
         let mut out = Output::new(window, bits);
         for (index, level) in self.levels.into_iter().enumerate().rev() {
@@ -154,7 +160,7 @@ impl<'a, B: Backend> Fusion<'a, B> {
                 }
             }
             picture = plane;
-            backend.pace()?;
+            backend.trim()?;
         }
         Ok(out.pixels)
     }

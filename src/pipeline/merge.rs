@@ -147,6 +147,9 @@ impl<B: Backend> Run<'_, B> {
 /// Share of the longer side that the blur of near objects is taken to reach.
 const FRONT_REACH: f64 = 0.01;
 
+/// Pixels of photos that are decoded at a time.
+const DECODED_PIXELS: usize = 80_000_000;
+
 /// A stack about to be fused.
 struct Merge<'a, B: Backend> {
     job: &'a Job,
@@ -242,7 +245,7 @@ impl<B: Backend> Merge<'_, B> {
     }
 
     /// A picture without frames.
-    fn fusion<'b>(&self, backend: &'b B, size: Size, depth: [B::Gray; 2]) -> Fusion<'b, B> {
+    fn fusion<'b>(&self, backend: &'b B, size: Size, depth: [B::Gray; 2]) -> Result<Fusion<'b, B>> {
         let [mut depth, confidence] = depth;
         if self.job.options.prefer == Prefer::Front {
             let longer = f64::from(size.width.max(size.height) / self.survey.cell);
@@ -255,7 +258,7 @@ impl<B: Backend> Merge<'_, B> {
     fn fuse(&self, run: &mut Run<'_, B>, levels: &Range<usize>, window: &Window, bits: u8) -> Result<Pixels> {
         let Self { job, survey, stack } = self;
         let frames: Vec<&Frame> = stack.frames.iter().filter(|frame| levels.contains(&frame.level)).collect();
-        let mut fusion = self.fusion(run.backend, survey.size, stack.depth.clone());
+        let mut fusion = self.fusion(run.backend, survey.size, stack.depth.clone())?;
         let files: Vec<(&Path, &Header)> = frames
             .iter()
             .map(|frame| (job.stack.files[frame.file].as_path(), &survey.headers[&frame.file]))
@@ -264,7 +267,9 @@ impl<B: Backend> Merge<'_, B> {
         let mut done = 0;
         let (progress, interrupt) = (run.progress, run.interrupt);
         let decode = |path: &Path, header: &Header| image_io::decode_pixels(path, header, &spares);
-        stream(&files, decode, job.stack.threads, interrupt, |slot, pixels| {
+        // Large photos wait for each other: fusing them takes longer than decoding.
+        let ahead = (DECODED_PIXELS / survey.size.area()).clamp(1, job.stack.threads);
+        stream(&files, decode, ahead, interrupt, |slot, pixels| {
             done += 1;
             progress("fuse", done, files.len());
             // It was read once: a photo that cannot be read now must not be missing without a word.
@@ -289,7 +294,7 @@ impl<B: Backend> Merge<'_, B> {
         bits: u8,
     ) -> Result<Pixels> {
         let Self { survey, stack, .. } = self;
-        let mut fusion = self.fusion(run.backend, survey.size, stack.depth.clone());
+        let mut fusion = self.fusion(run.backend, survey.size, stack.depth.clone())?;
         let shift = Transform::similarity(0.0, 0.0, [-f64::from(window.x), -f64::from(window.y)], [0.0; 2]);
         for (path, levels) in slabs.iter().zip(ranges) {
             check(run.interrupt)?;
