@@ -230,7 +230,12 @@ fn batch(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exit>
     for (folder, name) in &named {
         let output = args.output.join(format!("{name}.{ending}"));
         let request = args.request(vec![folder.to_path_buf()], output, threads);
-        let outcome = Job::new(&request, None, args.options()).and_then(|job| merge(&job, &device, talk));
+        let job = if folder.is_dir() {
+            Job::new(&request, None, args.options())
+        } else {
+            Err(Error::Usage(format!("{}: is no folder; --batch takes one a stack", folder.display())))
+        };
+        let outcome = job.and_then(|job| merge(&job, &device, talk));
         let folder = folder.display().to_string();
         match outcome {
             Ok(outcome) => {
@@ -247,10 +252,10 @@ fn batch(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exit>
             }
         }
     }
+    talk.result(&Batch { results }, &lines.join("\n"))?;
     if failed == named.len() {
         return Err(Error::Stack(format!("none of the {failed} folders could be merged")));
     }
-    talk.result(&Batch { results }, &lines.join("\n"))?;
     Ok(if failed > 0 || unasked { Exit::LeftOut } else { Exit::Done })
 }
 
@@ -258,13 +263,7 @@ fn batch(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exit>
 fn names(folders: &[PathBuf]) -> Result<Vec<(&Path, String)>> {
     let mut named: Vec<(&Path, String)> = Vec::new();
     for folder in folders {
-        if !folder.is_dir() {
-            return Err(Error::Usage(format!(
-                "{}: is no folder; --batch takes one a stack",
-                folder.display()
-            )));
-        }
-        let real = folder.canonicalize().map_err(Error::io(folder, "resolving"))?;
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
         let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Some((other, _)) = named.iter().find(|(_, other)| *other == name) {
             return Err(Error::Usage(format!(

@@ -4,15 +4,19 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use ::png::text_metadata::TEXtChunk;
 use ::png::{BitDepth, ColorType, Compression, Encoder, Filter, Info};
 use ::tiff::encoder::TiffEncoder;
 use ::tiff::encoder::colortype::{Gray32Float, RGB8};
 use ::tiff::tags::Tag;
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
+use super::exif_block::SOFTWARE;
 use crate::error::{Error, Result};
 use crate::frame::{Plane, Size};
 
+/// Under what a PNG without EXIF says who made it.
+pub(super) const SOFTWARE_KEY: &str = "Software";
 /// JPEG quality from which colour is kept at full resolution.
 const FULL_CHROMA_QUALITY: u8 = 90;
 
@@ -63,7 +67,9 @@ pub fn write_png_rgb16(path: &Path, plane: &Plane<[u16; 3]>) -> Result<()> {
 
 /// Writes a 16-bit grey PNG.
 pub fn write_png_gray16(path: &Path, plane: &Plane<u16>) -> Result<()> {
-    write_png(path, png_info(plane.size, ColorType::Grayscale, BitDepth::Sixteen), &big_endian(&plane.data))
+    let mut info = png_info(plane.size, ColorType::Grayscale, BitDepth::Sixteen);
+    info.uncompressed_latin1_text.push(TEXtChunk::new(SOFTWARE_KEY, SOFTWARE));
+    write_png(path, info, &big_endian(&plane.data))
 }
 
 pub(super) fn png_info<'a>(size: Size, color: ColorType, depth: BitDepth) -> Info<'a> {

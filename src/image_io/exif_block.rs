@@ -17,7 +17,7 @@ const KEPT: [u16; 19] = [
 ];
 /// Padding and OffsetSchema, with which Windows marks how far it moved a MakerNote.
 const PADDING: [u16; 2] = [0xea1c, 0xea1d];
-const SOFTWARE: &str = concat!("nearfar ", env!("CARGO_PKG_VERSION"));
+pub(super) const SOFTWARE: &str = concat!("nearfar ", env!("CARGO_PKG_VERSION"));
 
 /// The fields of `block` for an upright picture of `size` made from its photo.
 ///

@@ -54,7 +54,7 @@ pub fn made_by_nearfar(path: &Path) -> bool {
         let exif::Value::Ascii(texts) = &field.value else { return None };
         Some(texts.iter().any(|text| text.starts_with(b"nearfar")))
     };
-    software().unwrap_or(false)
+    software().unwrap_or(false) || tiff_tags::is_depth_map(path) || png::is_ours(path)
 }
 
 /// The fields of an EXIF block, as far as it is whole.

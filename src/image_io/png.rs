@@ -108,3 +108,13 @@ fn reason(error: DecodingError) -> Reason {
         error => format!("is a damaged PNG ({error}); copy the file again or leave it out"),
     }
 }
+
+/// Whether a PNG without EXIF says that nearfar made it.
+pub(super) fn is_ours(path: &std::path::Path) -> bool {
+    let Ok(file) = std::fs::File::open(path) else { return false };
+    let Ok(reader) = ::png::Decoder::new(std::io::BufReader::new(file)).read_info() else { return false };
+    let ours = |chunk: &::png::text_metadata::TEXtChunk| {
+        chunk.keyword == super::encode::SOFTWARE_KEY && chunk.text.starts_with("nearfar")
+    };
+    reader.info().uncompressed_latin1_text.iter().any(ours)
+}

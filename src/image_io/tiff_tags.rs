@@ -204,3 +204,13 @@ pub(super) fn write_fields<W: Write + Seek>(
     directory.extend_from(&entries);
     Ok(())
 }
+
+/// Whether a TIFF is a depth map as [`write_tiff_f32`](super::write_tiff_f32) writes them.
+pub(super) fn is_depth_map(path: &std::path::Path) -> bool {
+    let description = || {
+        let file = std::io::BufReader::new(std::fs::File::open(path).ok()?);
+        let mut decoder = ::tiff::decoder::Decoder::new(file).ok()?;
+        decoder.get_tag_ascii_string(::tiff::tags::Tag::ImageDescription).ok()
+    };
+    description().is_some_and(|text| text.starts_with("{\"cell\":"))
+}

@@ -48,13 +48,19 @@ pub fn run<B: Backend>(
     let mut run = Run::new(backend, stack, care, progress, interrupt);
     let (mut survey, depth) = match &job.map {
         Some((folder, map)) => {
-            let survey = run.adopt(map)?;
-            let depth = read_depth(backend, folder, survey.grid())?;
-            (survey, Some(depth))
+            let depth = read_depth(backend, folder, Size::new(map.width, map.height).grid(map.cell.max(1)))?;
+            (run.adopt(map)?, Some(depth))
         }
         None => {
             let mut survey = run.survey()?;
             let depth = if survey.unordered { None } else { Some(run.depth(&mut survey, false)?) };
+            if depth.is_none() && job.depth_map.is_some() {
+                let text = "no depth was found in these frames, so there is no depth map to write: leave --depth-map out";
+                return Err(Error::Stack(text.to_owned()));
+            }
+            if depth.is_none() && job.options.method == Method::Depth {
+                tracing::warn!("no depth was found: the frames are merged as by --method auto");
+            }
             (survey, depth)
         }
     };
@@ -119,6 +125,10 @@ impl<B: Backend> Run<'_, B> {
         let mut placed: Vec<Placed> = ordered.iter().map(place).collect();
         let reference = ordered.iter().position(|&(_, frame)| frame == survey.reference);
         let reference = reference.expect("the reference is one of the order");
+        for (index, frame) in placed.iter_mut().enumerate() {
+            let start = job.options.align.start(&frame.transform, grid);
+            frame.transform = if index == reference { Transform::IDENTITY } else { start };
+        }
         let (backend, progress, interrupt) = (self.backend, self.progress, self.interrupt);
         let scratch = &mut survey.scratch;
         if let Some(Measured { depth, .. }) = &depth {
@@ -164,13 +174,20 @@ impl<B: Backend> Merge<'_, B> {
         let window = self.window()?;
         let reference = self.survey.frames[self.survey.reference];
         let metadata = self.metadata(reference);
-        let mut slabs = Vec::new();
         let ranges = job.slabs(self.stack.levels);
-        for (number, levels) in ranges.iter().enumerate() {
+        let slabs: Vec<PathBuf> = (1..=ranges.len()).map(|number| job.slab_path(number)).collect();
+        slabs.iter().try_for_each(|path| job.check_output(path))?;
+        // Nothing is put in place before all is there.
+        let folder = &job.stack.output;
+        let staging = tempfile::Builder::new()
+            .prefix(".nearfar-")
+            .tempdir_in(folder)
+            .map_err(Error::io(folder, "making a temporary folder"))?;
+        let staged = |path: &Path| staging.path().join(path.file_name().unwrap_or_default());
+        for (path, levels) in slabs.iter().zip(&ranges) {
             let picture = run.timed("fuse slabs", |run| self.fuse(run, levels, &window, 16))?;
-            let path = job.slab_path(number + 1);
+            let path = staged(path);
             run.timed("write", |_| image_io::write_picture(&path, &picture, &metadata, &self.writing()))?;
-            slabs.push(path);
         }
         let bits =
             if OutputFormat::from_path(&job.output)? == OutputFormat::Jpeg { 8 } else { job.options.bits };
@@ -178,16 +195,28 @@ impl<B: Backend> Merge<'_, B> {
             if slabs.is_empty() {
                 self.fuse(run, &(0..self.stack.levels), &window, bits)
             } else {
-                self.fuse_slabs(run, &slabs, &ranges, &window, bits)
+                let staged: Vec<PathBuf> = slabs.iter().map(|path| staged(path)).collect();
+                self.fuse_slabs(run, &staged, &ranges, &window, bits)
             }
         })?;
         check(run.interrupt)?;
         run.timed("write", |run| {
+            let path = staged(&job.output);
+            image_io::write_picture(&path, &picture, &metadata, &self.writing())?;
             if let Some(path) = &job.depth_map {
                 self.write_depth(run.backend, path, &window)?;
             }
-            image_io::write_picture(&job.output, &picture, &metadata, &self.writing())
+            for path in slabs.iter().chain([&job.output]) {
+                std::fs::rename(staged(path), path).map_err(Error::io(path, "renaming into place"))?;
+            }
+            Ok(())
         })?;
+        if !slabs.is_empty() {
+            // A layer of another set must not stand beside these.
+            for path in job.stale_slabs(slabs.len()) {
+                std::fs::remove_file(&path).map_err(Error::io(&path, "removing an older slab"))?;
+            }
+        }
         Ok(self.describe(run, &window, bits, &slabs))
     }
 
@@ -212,10 +241,18 @@ impl<B: Backend> Merge<'_, B> {
     /// What the reference carries besides its pixels; a photo whose metadata cannot be read is still a photo.
     fn metadata(&self, reference: usize) -> Metadata {
         let path = &self.job.stack.files[reference];
-        let metadata = image_io::metadata(path, &self.survey.headers[&reference]).unwrap_or_else(|error| {
-            tracing::warn!("{error}: its EXIF and colour profile are not copied");
-            Metadata::default()
-        });
+        let mut metadata =
+            image_io::metadata(path, &self.survey.headers[&reference]).unwrap_or_else(|error| {
+                tracing::warn!("{error}: its EXIF and colour profile are not copied");
+                Metadata::default()
+            });
+        let of_other_colours = |icc: &Vec<u8>| icc.get(16..20).is_some_and(|space| space != b"RGB ");
+        if metadata.icc_is_sound() && metadata.icc.take_if(|icc| of_other_colours(icc)).is_some() {
+            tracing::warn!(
+                "{}: its colour profile is not of RGB, which the picture has; it is left out",
+                path.display()
+            );
+        }
         if !metadata.icc_is_sound() {
             tracing::warn!("{}: its colour profile is broken; it is copied as it is", path.display());
         }
@@ -224,7 +261,11 @@ impl<B: Backend> Merge<'_, B> {
 
     /// How much frames count.
     fn rule(&self) -> FusionRule {
-        let rule = match self.job.options.method {
+        let method = match self.job.options.method {
+            Method::Depth if !self.stack.known => Method::Auto,
+            method => method,
+        };
+        let rule = match method {
             Method::Auto => FusionRule {
                 band_power: 3,
                 finest_power: 4,

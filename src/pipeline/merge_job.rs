@@ -102,7 +102,6 @@ impl Job {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let results = Results { output: &output };
         let mut asked = Request { output: folder, ..request.clone() };
         let map = match &request.frames[..] {
             [folder] if folder.join("map.json").is_file() && !folder.join("session.json").is_file() => {
@@ -125,19 +124,34 @@ impl Job {
         };
         let files = match &map {
             Some((folder, map)) => map.order.iter().map(|name| folder.join(name)).collect(),
-            None => expand(&asked.frames, &|file| results.holds(file))?,
+            None => expand(&asked.frames, &image_io::made_by_nearfar)?,
         };
         let stack = asked.resolve(files)?;
-        let overwrites = |file: &&PathBuf| {
-            results.names(file) || depth_map.as_ref().is_some_and(|depth_map| same_file(file, depth_map))
+        let job = Self { stack, map, output, depth_map, options };
+        let outputs = [Some(&job.output), job.depth_map.as_ref()];
+        outputs.into_iter().flatten().try_for_each(|path| job.check_output(path))?;
+        Ok(job)
+    }
+
+    /// Refuses to write over a frame, a file of the map that is read, or anything that nearfar did not make.
+    pub(super) fn check_output(&self, path: &Path) -> Result<()> {
+        let refuse = |what: &str| {
+            let path = path.display();
+            Err(Error::Usage(format!("{path}: {what}; name another file, photos are never overwritten")))
         };
-        if let Some(file) = stack.files.iter().find(overwrites) {
-            return Err(Error::Usage(format!(
-                "{}: is one of the frames and would be written over; name another file, photos are never overwritten",
-                file.display()
-            )));
+        if self.stack.files.iter().any(|file| same_file(file, path)) {
+            return refuse("is one of the frames and would be written over");
         }
-        Ok(Self { stack, map, output, depth_map, options })
+        if path.exists() && !image_io::made_by_nearfar(path) {
+            return refuse("is there already, and nearfar did not make it");
+        }
+        let of_map =
+            |(folder, _): &(PathBuf, MapFile)| same_place(&folder.join("x"), &path.with_file_name("x"));
+        let is_result = request::RESULTS.iter().any(|name| path.file_name() == Some(name.as_ref()));
+        if is_result && self.map.as_ref().is_some_and(of_map) {
+            return refuse("belongs to the map that is merged");
+        }
+        Ok(())
     }
 
     /// Levels of focus that are left for slabs to share.
@@ -151,6 +165,11 @@ impl Job {
             start += step;
         }
         slabs
+    }
+
+    /// Slabs of an earlier run that had more of them.
+    pub(super) fn stale_slabs(&self, count: usize) -> impl Iterator<Item = PathBuf> {
+        (count + 1..).map(|number| self.slab_path(number)).take_while(|path| image_io::made_by_nearfar(path))
     }
 
     /// Where slab `number` (from 1 on) is written: beside the picture, without loss.
@@ -171,8 +190,22 @@ fn check_depth_map(depth_map: &Path, output: &Path) -> Result<()> {
             depth_map.display()
         )));
     }
-    if same_file(depth_map, output) || depth_map == output {
-        return Err(Error::Usage(format!("--depth-map {}: is the picture itself", depth_map.display())));
+    let name = depth_map.display();
+    if same_file(depth_map, output) || same_place(depth_map, output) || depth_map == output {
+        return Err(Error::Usage(format!("--depth-map {name}: is the picture itself")));
+    }
+    if stem(depth_map).starts_with(&format!("{}_slab_", stem(output))) {
+        return Err(Error::Usage(format!("--depth-map {name}: is the name of a slab; name another file")));
+    }
+    let folder = depth_map.parent().unwrap_or(Path::new("")).join(".");
+    if depth_map.is_dir()
+        || !(folder.is_dir()
+            || same_place(&depth_map.with_file_name("x"), &output.with_file_name("x"))
+            || depth_map.parent() == output.parent())
+    {
+        return Err(Error::Usage(format!(
+            "--depth-map {name}: there is no such folder, or it is one itself; make it first"
+        )));
     }
     Ok(())
 }
@@ -184,25 +217,8 @@ fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// What an earlier run of the same command wrote, which is no photo.
-struct Results<'a> {
-    output: &'a Path,
-}
-
-impl Results<'_> {
-    /// Whether `file` has the name of a result.
-    fn names(&self, file: &Path) -> bool {
-        let name = stem(file);
-        let slab = name.strip_prefix(&format!("{}_slab_", stem(self.output)));
-        let beside = || {
-            let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).join(".").canonicalize().ok();
-            folder(file) == folder(self.output)
-        };
-        same_file(file, self.output) || (slab.is_some_and(|number| number.parse::<u32>().is_ok()) && beside())
-    }
-
-    /// Whether `file` is a result: a photo that happens to have its name is none.
-    fn holds(&self, file: &Path) -> bool {
-        self.names(file) && image_io::made_by_nearfar(file)
-    }
+/// Whether two paths, of files that need not be there, mean one place.
+fn same_place(a: &Path, b: &Path) -> bool {
+    let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).join(".").canonicalize().ok();
+    a.file_name() == b.file_name() && folder(a).is_some() && folder(a) == folder(b)
 }

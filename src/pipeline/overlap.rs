@@ -15,10 +15,8 @@ pub fn common(size: Size, frame: Size, transforms: &[Transform]) -> Option<Windo
     // How far outside, rounded up to whole pixels; what rounding makes does not count.
     let excess = |at: f64, last: f64| (-at).max(at - last).max(0.0);
     let whole = |excess: f64| (excess - 1e-6).ceil();
+    let least = |side: u32| f64::from(LEAST_SIDE.min(side / 2).max(1));
     loop {
-        if right - left < f64::from(LEAST_SIDE) || bottom - top < f64::from(LEAST_SIDE) {
-            return None;
-        }
         let corners = [(left, top), (right, top), (left, bottom), (right, bottom)];
         let places = transforms.iter().flat_map(|transform| {
             corners.iter().enumerate().map(move |(corner, &(x, y))| (corner, transform.apply(x, y)))
@@ -28,6 +26,7 @@ pub fn common(size: Size, frame: Size, transforms: &[Transform]) -> Option<Windo
         let worst = outside.max_by(|a, b| a.1.max(a.2).total_cmp(&b.1.max(b.2)))?;
         match worst {
             (_, across, down) if across.max(down) <= 0.0 => break,
+            _ if right - left < least(size.width) || bottom - top < least(size.height) => return None,
             // Half of a large excess at a time: a side moves the other corner too.
             (corner, across, down) if across >= down => {
                 let step = (across / 2.0).ceil();

@@ -60,7 +60,7 @@ impl Align {
     }
 
     /// The motion of this model nearest to `pose` in the middle of a picture of `size`.
-    fn start(self, pose: &Transform, size: Size) -> Transform {
+    pub(super) fn start(self, pose: &Transform, size: Size) -> Transform {
         match self {
             Self::None => Transform::IDENTITY,
             Self::Shift => {
@@ -131,10 +131,6 @@ pub fn refine<B: Backend>(
     interrupt: &Interrupt,
 ) -> Result<()> {
     let grid = scratch.grid();
-    for (index, frame) in frames.iter_mut().enumerate() {
-        let start = align.start(&frame.transform, grid);
-        frame.transform = if index == reference { Transform::IDENTITY } else { start };
-    }
     if align == Align::None {
         return Ok(());
     }
@@ -163,7 +159,11 @@ pub fn refine<B: Backend>(
             progress("align", done, total);
             let others = turn.neighbours(frame, reference, frames.len(), pace);
             let near = (HOPS[HOPS.len() - 1] * pace).round() as usize;
-            seen.retain(|&other, _| other == reference || other.abs_diff(frame) <= near);
+            // In deep stacks neighbours lie far apart: what is between them would fill the memory.
+            let kept = |other: usize| {
+                if near <= 3 { other.abs_diff(frame) <= near } else { others.contains(&other) }
+            };
+            seen.retain(|&other, _| other == reference || kept(other));
             refinement.place(frames, frame, &others, turn.steps, &mut seen)?;
         }
     }

@@ -84,7 +84,7 @@ impl Request {
 const ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "tif", "tiff"];
 
 /// What earlier runs left in the output folder, which may be the folder of the photos.
-const RESULTS: [&str; 5] = ["depth.tif", "depth.png", "confidence.png", "aif.jpg", "plan.png"];
+pub(super) const RESULTS: [&str; 5] = ["depth.tif", "depth.png", "confidence.png", "aif.jpg", "plan.png"];
 
 /// Whether `file` is what an earlier run wrote into the folder `output`.
 fn is_result(file: &Path, output: &Path) -> bool {
@@ -98,6 +98,11 @@ fn is_result(file: &Path, output: &Path) -> bool {
 /// no photo.
 pub(super) fn expand(given: &[PathBuf], is_result: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
+    if let [path] = given
+        && !path.exists()
+    {
+        return Err(Error::Usage(format!("{}: there is no such file or folder", path.display())));
+    }
     for path in given {
         if path.is_dir() {
             files.extend(pictures(path, is_result)?);

@@ -161,8 +161,8 @@ impl<'a, B: Backend> Run<'a, B> {
         let size = headers.values().next().map_or(Size::new(0, 0), |header| header.size);
         if size != Size::new(map.width, map.height) || map.cell != cell_for(size.width, size.height) {
             return Err(Error::Usage(format!(
-                "the frames are {size}, their map is of {}×{}: map them again",
-                map.width, map.height
+                "the frames are {size}, their map is of {}×{} in cells of {}: map them again",
+                map.width, map.height, map.cell
             )));
         }
         let (cell, grid) = (map.cell, size.grid(map.cell));
@@ -173,12 +173,15 @@ impl<'a, B: Backend> Run<'a, B> {
             frames.iter().position(|&frame| frame == index)
         };
         let clusters = map.clusters.iter().map(|level| level.iter().filter_map(place).collect::<Vec<_>>());
-        let order = FocusOrder {
-            clusters: clusters.filter(|level| !level.is_empty()).collect(),
-            left_out: Vec::new(),
-            near_guessed: map.near_guessed,
-        };
-        let reference = place(&map.reference).ok_or_else(|| {
+        let order =
+            FocusOrder { clusters: clusters.collect(), left_out: Vec::new(), near_guessed: map.near_guessed };
+        if order.clusters.iter().any(Vec::is_empty) || order.clusters.is_empty() {
+            let text = "no frame of a level of the map can be used: put them back, or map the frames again";
+            return Err(Error::Stack(text.to_owned() + &self.reasons()));
+        }
+        let reference =
+            place(&map.reference).filter(|frame| order.clusters.iter().flatten().any(|at| at == frame));
+        let reference = reference.ok_or_else(|| {
             Error::Usage(format!(
                 "{}: the map's reference cannot be used; map the frames again",
                 map.reference
@@ -187,6 +190,10 @@ impl<'a, B: Backend> Run<'a, B> {
         let pose = |&frame: &usize| {
             let [[a, b, c], [d, e, f]] = *map.transforms.get(&map.order[frame])?;
             let transform = Transform::affine([a, b, c, d, e, f]);
+            // Edited by hand, perhaps.
+            let [width, height] = [map.width, map.height].map(f64::from);
+            let moved = transform.corner_distance(&Transform::IDENTITY, width, height);
+            (moved < width && a * e - b * d > 0.25).then_some(())?;
             let transform = transform.to_grid(f64::from(cell)).to_grid(base_cell(grid));
             Some(Pose { transform, gain: 1.0, correlation: 1.0 })
         };
@@ -194,7 +201,7 @@ impl<'a, B: Backend> Run<'a, B> {
         if let Some(frame) = poses.iter().position(Option::is_none) {
             let name = &map.order[frames[frame]];
             return Err(Error::Usage(format!(
-                "{name}: the map has no transform for it; map the frames again"
+                "{name}: the map has no sound transform for it; map the frames again"
             )));
         }
         let energy = self.backend.upload(Plane::filled(grid, 0.0));
@@ -440,11 +447,10 @@ impl<'a, B: Backend> Run<'a, B> {
         if self.care == Care::Still {
             return still(backend, fixed, frame).map(Some);
         }
-        let pose = register(backend, fixed, frame)?;
-        if pose.is_none() && self.care == Care::Lenient && is_plain(backend, fixed, frame)? {
+        if self.care == Care::Lenient && is_plain(backend, fixed, frame)? {
             return Ok(Some(Pose { correlation: 0.0, ..still(backend, fixed, frame)? }));
         }
-        Ok(pose)
+        register(backend, fixed, frame)
     }
 }
 
