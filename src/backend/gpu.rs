@@ -373,7 +373,7 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn fusion_area(&self) -> usize {
-        3 << 20
+        2 << 20
     }
 
     fn trim(&self) -> Result<()> {
