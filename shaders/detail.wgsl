@@ -1,7 +1,6 @@
-// A band of the Laplacian pyramid and its energy: twin of src/cpu/detail.rs.
+// A band of the Laplacian pyramid and its energy: twin of src/cpu/detail.rs. The energy is decimated by shrink.wgsl.
 
 struct Params {
-    // Of what the entry point writes.
     size: vec2<u32>,
     // What energies are multiplied by (params.rs: ENERGY_SCALE).
     scale: f32,
@@ -12,8 +11,6 @@ struct Params {
 @group(0) @binding(2) var half: texture_2d<f32>;
 // Colours, and the energy in the fourth channel.
 @group(0) @binding(3) var band: texture_storage_2d<rgba32float, write>;
-@group(0) @binding(4) var band_read: texture_2d<f32>;
-@group(0) @binding(5) var decimated: texture_storage_2d<r32float, write>;
 
 // An invocation makes four pixels, which share their nine of the coarser plane.
 @compute @workgroup_size(TILE_X, TILE_Y)
@@ -51,45 +48,4 @@ fn put(at: vec2<u32>, expanded: vec4<f32>) {
     }
     let value = textureLoad(plane, at, 0).xyz - expanded.xyz;
     textureStore(band, at, vec4<f32>(value, params.scale * dot(value, value)));
-}
-
-fn energy_at(x: i32, y: i32) -> f32 {
-    return clamped(band_read, vec2<i32>(x, y)).w;
-}
-
-// Two energies of a row smoothed across, of the columns x and x + 2.
-fn energy_row(x: i32, y: i32) -> vec2<f32> {
-    let c = energy_at(x, y);
-    let d = energy_at(x + 1, y);
-    let e = energy_at(x + 2, y);
-    return vec2<f32>(
-        energy_at(x - 2, y) + 4.0 * energy_at(x - 1, y) + 6.0 * c + 4.0 * d + e,
-        c + 4.0 * d + 6.0 * e + 4.0 * energy_at(x + 3, y) + energy_at(x + 4, y),
-    ) * (1.0 / 16.0);
-}
-
-// The fourth channel decimated, four rows of two columns to an invocation.
-@compute @workgroup_size(TILE_X, TILE_Y)
-fn energy(@builtin(global_invocation_id) id: vec3<u32>) {
-    let top = id.y * 4u;
-    let left = id.x * 2u;
-    if left >= params.size.x || top >= params.size.y {
-        return;
-    }
-    let x = 2 * i32(left);
-    var a = energy_row(x, 2 * i32(top) - 2);
-    var b = energy_row(x, 2 * i32(top) - 1);
-    var c = energy_row(x, 2 * i32(top));
-    for (var y = top; y < min(top + 4u, params.size.y); y++) {
-        let d = energy_row(x, 2 * i32(y) + 1);
-        let e = energy_row(x, 2 * i32(y) + 2);
-        let values = (a + 4.0 * b + 6.0 * c + 4.0 * d + e) * (1.0 / 16.0);
-        textureStore(decimated, vec2<u32>(left, y), vec4<f32>(values.x, 0.0, 0.0, 0.0));
-        if left + 1u < params.size.x {
-            textureStore(decimated, vec2<u32>(left + 1u, y), vec4<f32>(values.y, 0.0, 0.0, 0.0));
-        }
-        a = c;
-        b = d;
-        c = e;
-    }
 }

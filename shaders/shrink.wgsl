@@ -6,6 +6,8 @@
 struct Params {
     // Of the result.
     size: vec2<u32>,
+    // Which one of four is decimated alone.
+    channel: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -57,27 +59,41 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 
-fn gray_row(x: i32, y: i32) -> f32 {
-    return (clamped(plane, vec2<i32>(x - 2, y)).x + 4.0 * clamped(plane, vec2<i32>(x - 1, y)).x
-        + 6.0 * clamped(plane, vec2<i32>(x, y)).x + 4.0 * clamped(plane, vec2<i32>(x + 1, y)).x
-        + clamped(plane, vec2<i32>(x + 2, y)).x) * (1.0 / 16.0);
+fn value(x: i32, y: i32) -> f32 {
+    let texel = clamped(plane, vec2<i32>(x, y));
+    return select(texel.x, texel.w, params.channel == 3u);
 }
 
+fn gray_row(x: i32, y: i32) -> vec2<f32> {
+    let c = value(x, y);
+    let d = value(x + 1, y);
+    let e = value(x + 2, y);
+    return vec2<f32>(
+        value(x - 2, y) + 4.0 * value(x - 1, y) + 6.0 * c + 4.0 * d + e,
+        c + 4.0 * d + 6.0 * e + 4.0 * value(x + 3, y) + value(x + 4, y),
+    ) * (1.0 / 16.0);
+}
+
+// One channel: the first, or the fourth.
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn gray(@builtin(global_invocation_id) id: vec3<u32>) {
     let top = id.y * 4u;
-    if id.x >= params.size.x || top >= params.size.y {
+    let left = id.x * 2u;
+    if left >= params.size.x || top >= params.size.y {
         return;
     }
-    let x = 2 * i32(id.x);
+    let x = 2 * i32(left);
     var a = gray_row(x, 2 * i32(top) - 2);
     var b = gray_row(x, 2 * i32(top) - 1);
     var c = gray_row(x, 2 * i32(top));
     for (var y = top; y < min(top + 4u, params.size.y); y++) {
         let d = gray_row(x, 2 * i32(y) + 1);
         let e = gray_row(x, 2 * i32(y) + 2);
-        let value = (a + 4.0 * b + 6.0 * c + 4.0 * d + e) * (1.0 / 16.0);
-        textureStore(half_gray, vec2<u32>(id.x, y), vec4<f32>(value, 0.0, 0.0, 0.0));
+        let values = (a + 4.0 * b + 6.0 * c + 4.0 * d + e) * (1.0 / 16.0);
+        textureStore(half_gray, vec2<u32>(left, y), vec4<f32>(values.x, 0.0, 0.0, 0.0));
+        if left + 1u < params.size.x {
+            textureStore(half_gray, vec2<u32>(left + 1u, y), vec4<f32>(values.y, 0.0, 0.0, 0.0));
+        }
         a = c;
         b = d;
         c = e;

@@ -295,11 +295,15 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn shrink_gray(&self, plane: &Self::Gray) -> Self::Gray {
-        self.recorder.record(|encoder| self.fusion().shrink.encode_gray(self.gpu, encoder, plane))
+        self.recorder.record(|encoder| self.fusion().shrink.encode_gray(self.gpu, encoder, plane, 0))
     }
 
     fn detail(&self, plane: &Self::Rgba, half: &Self::Rgba) -> (Self::Rgba, Self::Gray) {
-        self.recorder.record(|encoder| self.fusion().detail.encode(self.gpu, encoder, plane, half))
+        self.recorder.record(|encoder| {
+            let band = self.fusion().detail.encode(self.gpu, encoder, plane, half);
+            let energy = self.fusion().shrink.encode_gray(self.gpu, encoder, &band, 3);
+            (band, energy)
+        })
     }
 
     fn prior(

@@ -213,23 +213,23 @@ fn down_row(strip: &Strip, m: &[f32; 8], gains: &[[f32; 4]; 3], left: usize, y: 
         }
         let Taps { whole, weights } = Taps::new(&places);
         let row = |k: usize, i: usize| (whole[i] as usize + k).saturating_sub(PAD + 1).min(last);
-        let mut taps = [[0.0f32; VALUES]; 4];
-        let steady = whole.iter().all(|at| *at == whole[0]);
-        for (k, taps) in taps.iter_mut().enumerate() {
-            if steady {
-                // Nearly always the whole block looks at the same rows.
-                let from = strip.data[row(k, 0) * width + start..][..out.len()].as_flattened();
-                taps[..from.len()].copy_from_slice(from);
-            } else {
-                for (i, tap) in taps.chunks_exact_mut(4).take(out.len()).enumerate() {
+        let mut gathered = [[0.0f32; VALUES]; 4];
+        let taps: [&[f32]; 4] = if whole[..out.len()].iter().all(|at| *at == whole[0]) {
+            // Nearly always the whole block looks at the same rows.
+            [0, 1, 2, 3].map(|k| strip.data[row(k, 0) * width + start..][..out.len()].as_flattened())
+        } else {
+            for (k, gathered) in gathered.iter_mut().enumerate() {
+                for (i, tap) in gathered.chunks_exact_mut(4).take(out.len()).enumerate() {
                     tap.copy_from_slice(&strip.data[row(k, i) * width + start + i]);
                 }
             }
-        }
+            [0, 1, 2, 3].map(|k| &gathered[k][..4 * out.len()])
+        };
         let weights = [0, 1, 2, 3].map(|k| spread(&weights[k]));
         let columns = spread(&columns);
-        let mut values = [0.0f32; VALUES];
-        for i in 0..VALUES {
+        let out = out.as_flattened_mut();
+        let taps = taps.map(|taps| &taps[..out.len()]);
+        for (i, out) in out.iter_mut().enumerate() {
             let value = weights[0][i] * taps[0][i]
                 + weights[1][i] * taps[1][i]
                 + weights[2][i] * taps[2][i]
@@ -237,10 +237,8 @@ fn down_row(strip: &Strip, m: &[f32; 8], gains: &[[f32; 4]; 3], left: usize, y: 
             let gain = flat[i] + slope[i] * columns[i] + bend[i] * columns[i] * columns[i];
             let toe = 25.0 * value;
             let toe = if toe < 1.0 { toe } else { 1.0 };
-            values[i] = value * gain + 0.055 * (gain - 1.0) * toe;
+            *out = value * gain + 0.055 * (gain - 1.0) * toe;
         }
-        let out = out.as_flattened_mut();
-        out.copy_from_slice(&values[..out.len()]);
     }
 }
 

@@ -40,7 +40,7 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         reduce { size }
         resample { size, first, top, xx, centre, unit, sharpness, rows, gains }
         sharpness { size, origin, begin, end, strip, full_scale, unit }
-        shrink { size }
+        shrink { size, channel }
         smooth { size, offset }
         vote { size, radius, cells, floor }
         warp { size, gain, xx, replicate }

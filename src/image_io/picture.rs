@@ -161,9 +161,15 @@ fn profile_field(icc: &[u8]) -> Field {
 /// APP1 with EXIF, if it fits, and APP2 with the profile.
 fn jpeg_segments(fields: &[Field], icc: Option<&[u8]>) -> Result<Vec<u8>, String> {
     let mut segments = Vec::new();
-    let exif = compose(fields).filter(|exif| EXIF_SIGNATURE.len() + exif.len() <= SEGMENT);
-    if let Some(exif) = exif {
-        push_segment(&mut segments, 0xe1, &[EXIF_SIGNATURE, &exif]);
+    match compose(fields) {
+        Some(exif) if EXIF_SIGNATURE.len() + exif.len() <= SEGMENT => {
+            push_segment(&mut segments, 0xe1, &[EXIF_SIGNATURE, &exif]);
+        }
+        Some(exif) => tracing::warn!(
+            "the photo's EXIF is too long for a JPEG ({} bytes) and is left out; write a PNG or TIFF to keep it",
+            exif.len()
+        ),
+        None => {}
     }
     let pieces: Vec<&[u8]> = icc.unwrap_or_default().chunks(SEGMENT - ICC_SIGNATURE.len() - 2).collect();
     if pieces.len() > MAX_ICC_PIECES {

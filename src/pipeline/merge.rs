@@ -1,5 +1,6 @@
 //! The whole of `merge`: survey the frames, place them anew, even out their light, fuse, write.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -184,20 +185,24 @@ impl<B: Backend> Merge<'_, B> {
             .tempdir_in(folder)
             .map_err(Error::io(folder, "making a temporary folder"))?;
         let staged = |path: &Path| staging.path().join(path.file_name().unwrap_or_default());
-        for (path, levels) in slabs.iter().zip(&ranges) {
-            let picture = run.timed("fuse slabs", |run| self.fuse(run, levels, &window, 16))?;
-            let path = staged(path);
-            run.timed("write", |_| image_io::write_picture(&path, &picture, &metadata, &self.writing()))?;
-        }
         let bits =
             if OutputFormat::from_path(&job.output)? == OutputFormat::Jpeg { 8 } else { job.options.bits };
         let picture = run.timed("fuse", |run| {
+            let mut whole = None;
             if slabs.is_empty() {
-                self.fuse(run, &(0..self.stack.levels), &window, bits)
-            } else {
-                let staged: Vec<PathBuf> = slabs.iter().map(|path| staged(path)).collect();
-                self.fuse_slabs(run, &staged, &ranges, &window, bits)
+                let all = 0..self.stack.levels;
+                self.fuse(run, std::slice::from_ref(&all), &mut |_, fusion| {
+                    whole = Some(fusion.finish(&window, bits)?);
+                    Ok(())
+                })?;
+                return Ok(whole.expect("every part is finished"));
             }
+            let staged: Vec<PathBuf> = slabs.iter().map(|path| staged(path)).collect();
+            self.fuse(run, &ranges, &mut |slab, fusion| {
+                let picture = fusion.finish(&window, 16)?;
+                image_io::write_picture(&staged[slab], &picture, &metadata, &self.writing())
+            })?;
+            self.fuse_slabs(run, &staged, &ranges, &window, bits)
         })?;
         check(run.interrupt)?;
         run.timed("write", |run| {
@@ -295,40 +300,59 @@ impl<B: Backend> Merge<'_, B> {
         Fusion::new(backend, size, self.rule(), [depth, confidence], self.survey.cell)
     }
 
-    /// The frames of `levels` as one picture.
-    fn fuse(&self, run: &mut Run<'_, B>, levels: &Range<usize>, window: &Window, bits: u8) -> Result<Pixels> {
+    /// Fuses every part of the levels by itself and hands it to `done`, with its number, once its last frame is in. Frames
+    /// are decoded once, whatever parts share them.
+    fn fuse<'b>(
+        &self,
+        run: &Run<'b, B>,
+        parts: &[Range<usize>],
+        done: &mut dyn FnMut(usize, Fusion<'b, B>) -> Result<()>,
+    ) -> Result<()> {
         let Self { job, survey, stack } = self;
-        let frames: Vec<&Frame> = stack.frames.iter().filter(|frame| levels.contains(&frame.level)).collect();
-        let mut fusion = self.fusion(run.backend, survey.size, stack.depth.clone())?;
+        let wanted = |frame: &&Frame| parts.iter().any(|part| part.contains(&frame.level));
+        let frames: Vec<&Frame> = stack.frames.iter().filter(wanted).collect();
+        let in_part = |part: &Range<usize>| frames.iter().filter(|frame| part.contains(&frame.level)).count();
+        let mut missing: Vec<usize> = parts.iter().map(in_part).collect();
+        let mut open: BTreeMap<usize, Fusion<'b, B>> = BTreeMap::new();
         let files: Vec<(&Path, &Header)> = frames
             .iter()
             .map(|frame| (job.stack.files[frame.file].as_path(), &survey.headers[&frame.file]))
             .collect();
         let spares = Spares::default();
-        let mut done = 0;
+        let mut count = 0;
         let (progress, interrupt) = (run.progress, run.interrupt);
         let decode = |path: &Path, header: &Header| image_io::decode_pixels(path, header, &spares);
         // Large photos wait for each other: fusing them takes longer than decoding.
         let ahead = (DECODED_PIXELS / survey.size.area()).clamp(1, job.stack.threads);
         stream(&files, decode, ahead, interrupt, |slot, pixels| {
-            done += 1;
-            progress("fuse", done, files.len());
+            count += 1;
+            progress("fuse", count, files.len());
             // It was read once: a photo that cannot be read now must not be missing without a word.
             let pixels = pixels?;
             let Frame { level, transform, gains, .. } = frames[slot];
             let standing = Standing { level: *level as f32, half: 0.0, frame: survey.size };
-            fusion.add(&pixels, transform, gains, &standing)?;
+            for (part, _) in parts.iter().enumerate().filter(|(_, part)| part.contains(level)) {
+                let mut fusion = match open.remove(&part) {
+                    Some(fusion) => fusion,
+                    None => self.fusion(run.backend, survey.size, stack.depth.clone())?,
+                };
+                fusion.add(&pixels, transform, gains, &standing)?;
+                missing[part] -= 1;
+                if missing[part] > 0 {
+                    open.insert(part, fusion);
+                } else {
+                    done(part, fusion)?;
+                }
+            }
             spares.give_pixels(pixels);
             Ok(())
-        })?;
-        drop(spares);
-        fusion.finish(window, bits)
+        })
     }
 
     /// Written slabs as one picture.
     fn fuse_slabs(
         &self,
-        run: &mut Run<'_, B>,
+        run: &Run<'_, B>,
         slabs: &[PathBuf],
         ranges: &[Range<usize>],
         window: &Window,

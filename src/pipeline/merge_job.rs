@@ -95,6 +95,11 @@ impl Job {
         if let Some(depth_map) = &depth_map {
             check_depth_map(depth_map, &output)?;
         }
+        if options.prefer == Prefer::Front && !matches!(options.method, Method::Auto | Method::Depth) {
+            let text =
+                "--prefer front goes by depth, which this --method does not look at; use auto or depth";
+            return Err(Error::Usage(text.to_owned()));
+        }
         if output.is_dir() {
             return Err(Error::Usage(format!("-o {}: is a folder; name a picture", output.display())));
         }

@@ -141,7 +141,13 @@ pub fn refine<B: Backend>(
         Turn { cells: 1_600_000, hops: &[HOPS[0], HOPS[2]], both: true, steps: 2 },
     ];
     let mut outwards: Vec<usize> = (0..frames.len()).filter(|&frame| frame != reference).collect();
-    outwards.sort_by_key(|&frame| (frame < reference, frame.abs_diff(reference)));
+    let levels_of: Vec<f32> = frames.iter().map(|frame| frame.level).collect();
+    let away = |frame: usize| levels_of[frame] - levels_of[reference];
+    outwards.sort_by(|&a, &b| {
+        (away(a) < 0.0, away(a).abs())
+            .partial_cmp(&(away(b) < 0.0, away(b).abs()))
+            .expect("levels are numbers")
+    });
     let total = turns.len() * outwards.len();
     let mut done = 0;
     for turn in turns {
@@ -157,13 +163,10 @@ pub fn refine<B: Backend>(
             check(interrupt)?;
             done += 1;
             progress("align", done, total);
-            let others = turn.neighbours(frame, reference, frames.len(), pace);
-            let near = (HOPS[HOPS.len() - 1] * pace).round() as usize;
+            let others = turn.neighbours(frame, reference, &levels_of, pace);
+            let near = |other: usize| (levels_of[other] - levels_of[frame]).abs() <= HOPS[HOPS.len() - 1];
             // In deep stacks neighbours lie far apart: what is between them would fill the memory.
-            let kept = |other: usize| {
-                if near <= 3 { other.abs_diff(frame) <= near } else { others.contains(&other) }
-            };
-            seen.retain(|&other, _| other == reference || kept(other));
+            seen.retain(|&other, _| others.contains(&other) || near(other));
             refinement.place(frames, frame, &others, turn.steps, &mut seen)?;
         }
     }
@@ -183,14 +186,19 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Which of `count` frames `frame` is measured on.
-    fn neighbours(&self, frame: usize, reference: usize, count: usize, pace: f32) -> Vec<usize> {
+    /// Which of the frames at `levels` the frame `frame` is measured on: one a level, towards the reference, and on request
+    /// beyond too.
+    fn neighbours(&self, frame: usize, reference: usize, levels: &[f32], pace: f32) -> Vec<usize> {
+        let (here, origin) = (levels[frame], levels[reference]);
+        let at = |level: f32| {
+            if level == origin { Some(reference) } else { levels.iter().position(|other| *other == level) }
+        };
+        let inwards = if here > origin { -1.0 } else { 1.0 };
         let hop = |hop: &f32| {
-            let hop = (hop * pace).round() as usize;
-            let (below, above) = (frame.checked_sub(hop), Some(frame + hop));
-            let (inwards, outwards) = if frame > reference { (below, above) } else { (above, below) };
-            let inwards = inwards.filter(|&other| (other > reference) == (frame > reference));
-            [Some(inwards.unwrap_or(reference)), outwards.filter(|&other| self.both && other < count)]
+            let hop = (hop * pace).round();
+            // Not past the reference.
+            let towards = if (origin - here).abs() <= hop { origin } else { here + inwards * hop };
+            [at(towards), at(here - inwards * hop).filter(|_| self.both)]
         };
         let mut others: Vec<usize> = self.hops.iter().flat_map(hop).flatten().collect();
         others.sort_unstable();
@@ -364,13 +372,22 @@ mod tests {
 
     #[test]
     fn neighbours_lie_towards_the_reference_first() {
-        let of =
-            |frame, both, pace| Turn { cells: 1, hops: &HOPS, both, steps: 1 }.neighbours(frame, 5, 35, pace);
+        let levels: Vec<f32> = (0..35u8).map(f32::from).collect();
+        let of = |frame, both, pace| {
+            Turn { cells: 1, hops: &HOPS, both, steps: 1 }.neighbours(frame, 5, &levels, pace)
+        };
         assert_eq!(of(9, false, 1.0), [6, 7, 8]);
         assert_eq!(of(6, false, 1.0), [5]);
         assert_eq!(of(2, false, 1.0), [3, 4, 5]);
         assert_eq!(of(2, true, 1.0), [0, 1, 3, 4, 5]);
         assert_eq!(of(30, true, 2.0), [24, 26, 28, 32, 34]);
+        // Three photos a level: no other of its own level, and the reference for those beside it.
+        let levels: Vec<f32> = (0..12u8).map(|frame| f32::from(frame / 3)).collect();
+        let of =
+            |frame, both| Turn { cells: 1, hops: &HOPS, both, steps: 1 }.neighbours(frame, 4, &levels, 1.0);
+        assert_eq!(of(10, false), [4, 6]);
+        assert_eq!(of(3, false), [4]);
+        assert_eq!(of(1, true), [4]);
     }
 
     #[test]

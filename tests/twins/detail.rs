@@ -3,6 +3,7 @@ use nearfar::cpu::shrink::shrink;
 use nearfar::frame::Plane;
 use nearfar::gpu::Recorder;
 use nearfar::gpu::detail::Detail;
+use nearfar::gpu::shrink::Shrink;
 
 use super::compare::{Tolerance, assert_same};
 use super::{device, inputs};
@@ -20,14 +21,16 @@ fn colours(plane: &Plane<[f32; 4]>) -> Plane<[f32; 3]> {
 #[test]
 fn twins_agree() {
     let gpu = device();
-    let stage = Detail::new(&gpu);
+    let (stage, shrinking) = (Detail::new(&gpu), Shrink::new(&gpu));
     for size in inputs::SIZES.into_iter().chain([inputs::LARGE]) {
         for plane in [inputs::random_rgba(size, 151), inputs::picture_rgba(size)] {
             let half = shrink(&plane);
             let recorder = Recorder::new(&gpu);
             let (band, energy) = recorder.record(|encoder| {
                 let (plane, half) = (gpu.upload_rgba(encoder, &plane), gpu.upload_rgba(encoder, &half));
-                stage.encode(&gpu, encoder, &plane, &half)
+                let band = stage.encode(&gpu, encoder, &plane, &half);
+                let energy = shrinking.encode_gray(&gpu, encoder, &band, 3);
+                (band, energy)
             });
             let expected = detail(&plane, &half);
             assert_same("detail", &colours(&expected.0), &colours(&recorder.download(&band).unwrap()), BAND);

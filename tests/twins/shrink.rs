@@ -25,7 +25,7 @@ fn twins_agree() {
             let recorder = Recorder::new(&gpu);
             let half = recorder.record(|encoder| {
                 let plane = gpu.upload(encoder, &plane);
-                stage.encode_gray(&gpu, encoder, &plane)
+                stage.encode_gray(&gpu, encoder, &plane, 0)
             });
             assert_same("shrink gray", &shrink_gray(&plane), &recorder.download(&half).unwrap(), TOLERANCE);
         }
