@@ -38,6 +38,15 @@ pub enum Error {
     /// A camera does not answer or not do what it was told to.
     #[error("{0}")]
     Camera(String),
+    /// A camera that may do it later.
+    #[error("{0}")]
+    CameraBusy(String),
+    /// A camera that does not answer any more.
+    #[error("{0}")]
+    CameraGone(String),
+    /// A camera that fired and gave no picture.
+    #[error("{0}")]
+    CameraLost(String),
     /// Ctrl-C or SIGTERM.
     #[error("interrupted; nothing half-written was left")]
     Interrupted,

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::frame::Window;
 use crate::image_io;
-use crate::plan::Step;
+use crate::plan::{MAX_STEPS, Step};
+use crate::positions::Axis;
 
 /// Version of both formats.
 const VERSION: u32 = 1;
@@ -39,6 +40,9 @@ pub struct MapFile {
     pub far: String,
     /// Whether which end is the near one was guessed from the picture.
     pub near_guessed: bool,
+    /// Where each level stands along the focus axis, linear in inverse object distance: 0 near … 1 far.
+    #[serde(default)]
+    pub level_positions: Vec<f64>,
     /// For each frame of the order the 2×3 pixel matrix, reference → frame.
     pub transforms: BTreeMap<String, [[f64; 3]; 2]>,
     /// What computed it: "cpu" or an adapter's name.
@@ -133,6 +137,53 @@ pub struct StepFile {
 }
 
 impl PlanFile {
+    /// Reads `folder`/plan.json, which may have been edited, and checks it against the map.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the step and the value that makes no sense, [`Error::Picture`], [`Error::Io`].
+    pub fn read(folder: &Path, map: &MapFile) -> Result<Self> {
+        let path = folder.join("plan.json");
+        let text = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => Error::Usage(format!(
+                "{}: no plan here; make one with `nearfar plan {0} -n N`",
+                folder.display()
+            )),
+            _ => Error::io(&path, "reading")(source),
+        })?;
+        let plan: Self = serde_json::from_str(&text)
+            .map_err(|error| Error::picture(&path, format!("is damaged ({error}); mend it, or plan again")))?;
+        plan.check(map).map_err(|text| {
+            Error::Usage(format!("{}: {text}; mend it, or plan again", path.display()))
+        })?;
+        Ok(plan)
+    }
+
+    fn check(&self, map: &MapFile) -> Result<(), String> {
+        if self.version != VERSION {
+            return Err(format!("has version {}, this nearfar reads version {VERSION}", self.version));
+        }
+        if self.steps.is_empty() || self.steps.len() > MAX_STEPS {
+            return Err(format!("has {} steps; a plan has 1 to {MAX_STEPS}", self.steps.len()));
+        }
+        if !(0.002..=0.5).contains(&self.af_size) {
+            return Err(format!("af_size {}: a fraction of the width from 0.002 to 0.5", self.af_size));
+        }
+        let last = map.clusters.len() as f64 - 1.0;
+        for (at, step) in self.steps.iter().enumerate() {
+            let StepFile { index, target_depth, x, y, .. } = step;
+            if *index != at {
+                return Err(format!("step {at} has index {index}: number them 0, 1, 2…"));
+            }
+            if !(-0.5..=last + 0.5).contains(target_depth) {
+                return Err(format!("step {at}: target_depth {target_depth} lies outside the map's 0 … {last}"));
+            }
+            if ![x, y].into_iter().all(|at| (0.0..=1.0).contains(at)) {
+                return Err(format!("step {at}: {x},{y} lies outside the picture's 0 … 1"));
+            }
+        }
+        Ok(())
+    }
+
     /// The file of planned `steps`.
     pub fn new(reference: &str, af_size: f64, steps: &[Step]) -> Self {
         let steps = steps.iter().enumerate().map(|(index, step)| StepFile {
@@ -152,6 +203,17 @@ impl PlanFile {
 impl MapFile {
     /// The format's version, for those who fill one in.
     pub const VERSION: u32 = VERSION;
+
+    /// The focus axis: even where the map does not tell.
+    pub fn axis(&self) -> Axis {
+        let levels = self.clusters.len();
+        let last = levels.max(2) as f64 - 1.0;
+        let rising = self.level_positions.windows(2).all(|pair| pair[1] > pair[0]);
+        if self.level_positions.len() == levels && levels > 1 && rising {
+            return Axis::new(self.level_positions.iter().map(|at| at * last).collect());
+        }
+        Axis::new((0..levels.max(2)).map(|level| level as f64).collect())
+    }
 
     /// Reads `folder`/map.json.
     ///

@@ -1,6 +1,7 @@
 //! nearfar: focus stacking from a folder of photos or a tethered camera.
 
 pub mod backend;
+pub mod bells;
 pub mod camera;
 pub mod cli;
 pub mod cpu;
@@ -17,5 +18,6 @@ pub mod params;
 pub mod pipeline;
 pub mod plan;
 pub mod positions;
+pub mod session;
 pub mod simulate;
 pub mod transform;

@@ -90,6 +90,27 @@ pub fn plan(scene: &Scene, near: f64, far: f64, options: &PlanOptions) -> Result
         .collect()
 }
 
+/// Centres of the `count` spots that gravity likes next for `target`, at least a spot's side away from `taken` and from
+/// each other, as fractions of width and height; `step` is the distance between two targets.
+pub fn alternatives(
+    scene: &Scene,
+    target: f64,
+    step: f64,
+    af_size: f64,
+    taken: [f64; 2],
+    count: usize,
+) -> Vec<[f64; 2]> {
+    let spots = Spots::new(scene, af_size);
+    let (width, height) = (f64::from(spots.lattice.width), f64::from(spots.lattice.height));
+    let at = |[x, y]: [f64; 2]| ((x * width) as i64, (y * height) as i64);
+    let mut taken = vec![at(taken)];
+    for _ in 0..count {
+        let chosen = spots.best_apart(target as f32, step as f32, &taken);
+        taken.push((chosen as i64 % width as i64, chosen as i64 / width as i64));
+    }
+    taken[1..].iter().map(|&(x, y)| [(x as f64 + 0.5) / width, (y as f64 + 0.5) / height]).collect()
+}
+
 fn validate(scene: &Scene, near: f64, far: f64, options: &PlanOptions) -> Result<()> {
     let usage = |text: String| Err(Error::Usage(text));
     if !(2..=MAX_STEPS).contains(&options.steps) {
@@ -168,6 +189,11 @@ impl Spots {
 
     /// Centre of the best spot for `target`; spots lie wholly inside the frame.
     fn best(&self, target: f32, step: f32) -> usize {
+        self.best_apart(target, step, &[])
+    }
+
+    /// As [`Self::best`], a spot's side away from `taken`.
+    fn best_apart(&self, target: f32, step: f32, taken: &[(i64, i64)]) -> usize {
         let width = self.lattice.width as usize;
         let terms = self.depth.iter().zip(&self.confidence).zip(&self.texture);
         let terms: Vec<[f32; 4]> = terms
@@ -195,8 +221,12 @@ impl Spots {
         let pitch = (radius / 2).max(1);
         for y in rows.step_by(pitch) {
             for x in columns.clone().step_by(pitch) {
+                let side = 2 * self.radius + 1;
+                let close = |&(tx, ty): &(i64, i64)| {
+                    (x as i64 - tx).abs() < side && (y as i64 - ty).abs() < side
+                };
                 let value = score(x, y);
-                if value > best.0 {
+                if value > best.0 && !taken.iter().any(close) {
                     best = (value, y * width + x);
                 }
             }

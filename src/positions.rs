@@ -77,6 +77,41 @@ pub fn step_ratios(positions: &[f64]) -> Vec<f32> {
     ratios
 }
 
+/// The focus axis of a map: places of its levels, and what lies between.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// Place of every level, rising.
+    places: Vec<f64>,
+}
+
+impl Axis {
+    /// Of at least two levels at these places.
+    pub fn new(places: Vec<f64>) -> Self {
+        assert!(places.len() > 1, "an axis has two ends");
+        Self { places }
+    }
+
+    /// Place of every level.
+    pub fn levels(&self) -> &[f64] {
+        &self.places
+    }
+
+    /// Place of a depth in levels; beyond the ends it goes on as at them. NaN stays NaN.
+    pub fn place(&self, depth: f64) -> f64 {
+        let segment = (depth.max(0.0) as usize).min(self.places.len() - 2);
+        let (from, to) = (self.places[segment], self.places[segment + 1]);
+        from + (depth - segment as f64) * (to - from)
+    }
+
+    /// Depth in levels of a place.
+    pub fn depth(&self, place: f64) -> f64 {
+        let inner = &self.places[1..self.places.len() - 1];
+        let segment = inner.iter().take_while(|&&at| at <= place).count();
+        let (from, to) = (self.places[segment], self.places[segment + 1]);
+        segment as f64 + (place - from) / (to - from)
+    }
+}
+
 /// One cell's curve: height − flank · ln(1 + ((position − depth)/width)²).
 struct Bell {
     first: usize,
@@ -270,6 +305,16 @@ mod tests {
         for (found, truth) in found.iter().zip(TRUTH) {
             assert!((found - truth).abs() < 0.1, "{found} is not {truth}");
         }
+    }
+
+    #[test]
+    fn depths_and_places_lead_back_to_each_other() {
+        let axis = Axis::new(TRUTH.to_vec());
+        for depth in [-0.5, 0.0, 0.4, 1.0, 3.7, 6.5, 7.0, 7.8] {
+            assert!((axis.depth(axis.place(depth)) - depth).abs() < 1e-9, "{depth}");
+        }
+        assert_eq!((axis.place(1.5), axis.place(7.5)), (0.7 + 0.75, 7.0 + 0.45));
+        assert!(axis.place(f64::NAN).is_nan());
     }
 
     #[test]

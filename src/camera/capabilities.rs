@@ -67,6 +67,67 @@ pub enum FocusDrive {
     },
 }
 
+/// Ways of nudges of size 1…7 in thousandths of a lens's whole way, about as Sony's are.
+const WAYS: [f32; 7] = [1.0, 2.5, 8.0, 20.0, 55.0, 146.0, 389.0];
+
+/// How the lens's widget takes values.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum DriveValues {
+    /// Sony: the size itself, as a number.
+    Sizes,
+    /// Nikon: steps, of which so many are the whole way.
+    Steps(f32),
+    /// Fuji: positions between these.
+    Positions([f32; 2]),
+    /// Canon, Panasonic, Olympus: words, nearer and farther, the smallest move first.
+    Words([Vec<String>; 2]),
+}
+
+impl DriveValues {
+    /// Those of a lens's widget; none if it is none.
+    pub(super) fn of(widget: &Widget) -> Option<Self> {
+        match (widget.name.as_str(), &widget.kind) {
+            ("manualfocus", WidgetKind::Range { .. }) => Some(Self::Sizes),
+            (DRIVE, WidgetKind::Range { least, greatest }) if *least >= 0.0 && greatest > least => {
+                Some(Self::Positions([*least, *greatest]))
+            }
+            (DRIVE, WidgetKind::Range { least, .. }) if *least < 0.0 => Some(Self::Steps(-least)),
+            (DRIVE, WidgetKind::Choice(choices)) => {
+                let side = |end: &str| -> Vec<String> {
+                    choices.iter().filter(|choice| choice.to_lowercase().contains(end)).cloned().collect()
+                };
+                let sides = [side("near"), side("far")];
+                sides.iter().all(|side| !side.is_empty()).then_some(Self::Words(sides))
+            }
+            _ => None,
+        }
+    }
+
+    /// How many sizes of nudges there are.
+    pub(super) fn sizes(&self) -> usize {
+        match self {
+            Self::Words([near, far]) => near.len().min(far.len()),
+            _ => WAYS.len(),
+        }
+    }
+
+    /// What to set the widget to for a nudge, the lens standing `at` a position; and where it stands then.
+    pub(super) fn value(&self, nudge: i32, at: f32) -> (String, f32) {
+        let size = (nudge.unsigned_abs() as usize).clamp(1, self.sizes());
+        let way = WAYS[size.min(WAYS.len()) - 1] * nudge.signum() as f32;
+        match self {
+            Self::Sizes => (nudge.to_string(), at),
+            // The whole way is more than a thousand steps of any motor, and less than these.
+            Self::Steps(most) => ((way * 4.0).clamp(-most, *most).round().to_string(), at),
+            Self::Positions([least, greatest]) => {
+                let to = (at + way * (greatest - least) / 1000.0).clamp(*least, *greatest);
+                (to.round().to_string(), to)
+            }
+            Self::Words(sides) => (sides[usize::from(nudge > 0)][size - 1].clone(), at),
+        }
+    }
+}
+
 /// What a camera can do, by its widgets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
@@ -265,6 +326,21 @@ mod tests {
         assert!(!sony.why(version("2.5.34")).contains("libgphoto2"));
         assert!(!sony.why(None).contains("libgphoto2"));
         assert!(sony.why(None).contains("manualfocus"));
+    }
+
+    #[test]
+    fn nudges_become_what_each_maker_s_widget_takes() {
+        let of = |kind| DriveValues::of(&Widget { name: DRIVE.into(), kind }).expect("a drive");
+        let words = of(words(&["Near 1", "Near 2", "Near 3", "None", "Far 1", "Far 2", "Far 3"]));
+        assert_eq!((words.sizes(), words.value(-2, 0.0).0), (3, "Near 2".to_owned()));
+        assert_eq!(words.value(7, 0.0).0, "Far 3");
+        assert_eq!(of(range(-32767.0, 32767.0)).value(-3, 0.0).0, "-32");
+        let (value, at) = of(range(0.0, 2000.0)).value(5, 100.0);
+        assert_eq!((value.as_str(), at), ("210", 210.0));
+        assert_eq!(of(range(0.0, 2000.0)).value(-7, 100.0), ("0".to_owned(), 0.0));
+        let sony = Widget { name: "manualfocus".into(), kind: range(-7.0, 7.0) };
+        assert_eq!(DriveValues::of(&sony).map(|drive| drive.value(-7, 0.0).0).as_deref(), Some("-7"));
+        assert_eq!(DriveValues::of(&Widget { name: "iso".into(), kind: range(0.0, 9.0) }), None);
     }
 
     #[test]

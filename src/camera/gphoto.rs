@@ -1,10 +1,17 @@
 //! libgphoto2: the only place that knows it.
 
+use std::ffi::{CStr, c_char};
+use std::time::Duration;
+
+use gphoto2::camera::CameraEvent;
+use gphoto2::error::ErrorKind;
+use gphoto2::file::CameraFilePath;
+use gphoto2::libgphoto2_sys::{gp_setting_get, gp_setting_set};
 use gphoto2::list::CameraDescriptor;
 use gphoto2::widget::Widget as GphotoWidget;
 use gphoto2::{Camera, Context};
 
-use super::capabilities::{Capabilities, LibraryVersion, NAMES, Widget, WidgetKind};
+use super::capabilities::{Capabilities, DriveValues, LibraryVersion, NAMES, Widget, WidgetKind};
 use crate::error::{Error, Result};
 
 /// A camera that libgphoto2 sees.
@@ -16,15 +23,44 @@ pub struct Connected {
     pub port: String,
 }
 
-/// An open camera.
-pub struct Tethered {
+/// An open camera: its widgets by name, its events, its files.
+pub struct Wire {
     camera: Camera,
+    context: Context,
     port: String,
+}
+
+/// What a camera tells by itself.
+#[derive(Debug)]
+pub(super) enum Happening {
+    /// A file can be fetched.
+    File(RemoteFile),
+    /// Something else, such as a property that changed.
+    Other,
+    /// Nothing, for as long as was waited.
+    Nothing,
+}
+
+/// A file on the camera.
+#[derive(Debug)]
+pub(super) struct RemoteFile(CameraFilePath);
+
+impl RemoteFile {
+    /// Its name there.
+    pub(super) fn name(&self) -> String {
+        self.0.name().into_owned()
+    }
 }
 
 /// Driver of cameras on a network.
 const NETWORK_MODEL: &str = "PTP/IP Camera";
 const NETWORK_PORT: &str = "ptpip:";
+/// The setting of the PTP driver for how many seconds it keeps what the camera told, and its default.
+const DRIVER: &CStr = c"ptp2";
+const CACHE_TIME: &CStr = c"cachetime";
+const USUAL_CACHE_TIME: &CStr = c"2";
+/// Room for a setting, as libgphoto2 asks for it.
+const SETTING_ROOM: usize = 1024;
 
 /// Version of the libgphoto2 at hand, where it can be read.
 pub fn library_version() -> Option<LibraryVersion> {
@@ -42,7 +78,7 @@ pub fn connected() -> Result<Vec<Connected>> {
 ///
 /// # Errors
 /// [`Error::Usage`] if no camera can be at such a port, [`Error::Camera`] if none answers or another program has it.
-pub fn open(port: &str) -> Result<Tethered> {
+pub fn open(port: &str) -> Result<Wire> {
     let model = if port.starts_with(NETWORK_PORT) {
         NETWORK_MODEL.to_owned()
     } else {
@@ -56,17 +92,53 @@ pub fn open(port: &str) -> Result<Tethered> {
         camera.model.clone()
     };
     let descriptor = CameraDescriptor { model, port: port.to_owned() };
-    let camera = Context::new().and_then(|context| context.get_camera(&descriptor).wait());
-    // libgphoto2 connects no sooner than it is first asked for something.
-    let camera = camera.and_then(|camera| camera.summary().map(|_| camera));
-    let camera = camera.map_err(|error| {
+    let failed = |error| {
         let remedy = "check cable and power, and that no other program has the camera open";
         Error::Camera(format!("the camera at {port} cannot be opened: {error}; {remedy}"))
-    })?;
-    Ok(Tethered { camera, port: port.to_owned() })
+    };
+    let context = Context::new().map_err(failed)?;
+    let fresh = FreshAnswers::new();
+    let camera = context.get_camera(&descriptor).wait();
+    // libgphoto2 connects no sooner than it is first asked for something.
+    let camera = camera.and_then(|camera| camera.summary().map(|_| camera)).map_err(failed);
+    drop(fresh);
+    Ok(Wire { camera: camera?, context, port: port.to_owned() })
 }
 
-impl Tethered {
+/// As long as this lives, the driver opens cameras without keeping what they told: else a focus that is found is seen
+/// up to two seconds late. The setting lasts beyond the process, so it is put back.
+struct FreshAnswers {
+    before: [c_char; SETTING_ROOM],
+    known: bool,
+}
+
+impl FreshAnswers {
+    #[expect(unsafe_code, reason = "the crate has no safe call for settings")]
+    fn new() -> Self {
+        let mut before = [0; SETTING_ROOM];
+        // SAFETY: libgphoto2 takes names that end with 0, and room of the size that it documents; it keeps no pointer.
+        let known = unsafe {
+            let (driver, name) = (DRIVER.as_ptr().cast_mut(), CACHE_TIME.as_ptr().cast_mut());
+            let known = gp_setting_get(driver, name, before.as_mut_ptr()) >= 0;
+            gp_setting_set(driver, name, c"0".as_ptr().cast_mut());
+            known
+        };
+        Self { before, known }
+    }
+}
+
+impl Drop for FreshAnswers {
+    #[expect(unsafe_code, reason = "the crate has no safe call for settings")]
+    fn drop(&mut self) {
+        let before = if self.known { self.before.as_ptr() } else { USUAL_CACHE_TIME.as_ptr() };
+        // SAFETY: as above; `before` ends with 0, since libgphoto2 wrote it so.
+        unsafe {
+            gp_setting_set(DRIVER.as_ptr().cast_mut(), CACHE_TIME.as_ptr().cast_mut(), before.cast_mut());
+        }
+    }
+}
+
+impl Wire {
     /// libgphoto2's name of the port.
     pub fn port(&self) -> &str {
         &self.port
@@ -74,16 +146,21 @@ impl Tethered {
 
     /// Model as the camera itself says, else as its driver does.
     pub fn model(&self) -> String {
-        let told = match self.camera.config_key("cameramodel").wait() {
-            Ok(GphotoWidget::Text(widget)) => Some(widget.value()),
-            _ => None,
-        };
-        told.filter(|model| !model.is_empty()).unwrap_or_else(|| self.camera.abilities().model().into_owned())
+        let told = self.read("cameramodel").filter(|model| !model.is_empty());
+        told.unwrap_or_else(|| self.camera.abilities().model().into_owned())
     }
 
     /// What its widgets say it can do.
     pub fn capabilities(&self) -> Capabilities {
         Capabilities::of(&NAMES.into_iter().filter_map(|name| self.widget(name)).collect::<Vec<_>>())
+    }
+
+    /// The widget that moves the lens, and how.
+    pub(super) fn drive(&self) -> Option<(String, DriveValues)> {
+        ["manualfocus", "manualfocusdrive"].into_iter().find_map(|name| {
+            let widget = self.widget(name)?;
+            Some((widget.name.clone(), DriveValues::of(&widget)?))
+        })
     }
 
     /// A widget by its name; none if the camera has no such one.
@@ -99,5 +176,75 @@ impl Tethered {
             _ => WidgetKind::Other,
         };
         Some(Widget { name: name.to_owned(), kind })
+    }
+
+    /// What the widget of this name shows; none if there is no such one, or the camera is gone.
+    pub(super) fn read(&self, name: &str) -> Option<String> {
+        match self.camera.config_key::<GphotoWidget>(name).wait().ok()? {
+            GphotoWidget::Text(widget) => Some(widget.value()),
+            GphotoWidget::Radio(widget) => Some(widget.choice()),
+            GphotoWidget::Range(widget) => Some(widget.value().to_string()),
+            GphotoWidget::Toggle(widget) => widget.toggled().map(|on| u8::from(on).to_string()),
+            _ => None,
+        }
+    }
+
+    /// Sets the widget of this name to `value`, a toggle to 0 or 1.
+    pub(super) fn write(&self, name: &str, value: &str) -> Result<()> {
+        let result = (|| {
+            let widget: GphotoWidget = self.camera.config_key(name).wait()?;
+            match &widget {
+                GphotoWidget::Text(widget) => widget.set_value(value)?,
+                GphotoWidget::Radio(widget) => widget.set_choice(value)?,
+                GphotoWidget::Range(widget) => widget.set_value(value.parse().unwrap_or_default()),
+                GphotoWidget::Toggle(widget) => widget.set_toggled(value == "1"),
+                _ => return Err(gphoto2::Error::from(format!("{name} cannot be set"))),
+            }
+            self.camera.set_config(&widget).wait()
+        })();
+        result.map_err(|error| self.failed(&format!("setting {name} to {value}"), &error))
+    }
+
+    /// The next thing that the camera tells within `patience`.
+    pub(super) fn next(&self, patience: Duration) -> Result<Happening> {
+        match self.camera.wait_event(patience).wait() {
+            Ok(CameraEvent::NewFile(path)) => Ok(Happening::File(RemoteFile(path))),
+            Ok(CameraEvent::Timeout) => Ok(Happening::Nothing),
+            Ok(_) => Ok(Happening::Other),
+            Err(error) => Err(self.failed("waiting", &error)),
+        }
+    }
+
+    /// The content of a file.
+    pub(super) fn fetch(&self, file: &RemoteFile) -> Result<Box<[u8]>> {
+        let (folder, name) = (file.0.folder(), file.0.name());
+        let download = self.camera.fs().download(&folder, &name).wait();
+        let bytes = download.and_then(|download| download.get_data(&self.context).wait());
+        bytes.map_err(|error| self.failed(&format!("fetching {name}"), &error))
+    }
+
+    /// What the lens sees now, as a JPEG.
+    pub(super) fn preview(&self) -> Result<Box<[u8]>> {
+        let preview = self.camera.capture_preview().wait();
+        let bytes = preview.and_then(|preview| preview.get_data(&self.context).wait());
+        bytes.map_err(|error| self.failed("the live view", &error))
+    }
+
+    /// The error that `error` is while doing `what`.
+    fn failed(&self, what: &str, error: &gphoto2::Error) -> Error {
+        match error.kind() {
+            ErrorKind::CameraBusy => Error::CameraBusy(format!("{what}: the camera is busy")),
+            ErrorKind::Io
+            | ErrorKind::IoRead
+            | ErrorKind::IoWrite
+            | ErrorKind::IoUsbFind
+            | ErrorKind::IoUsbClaim
+            | ErrorKind::Timeout
+            | ErrorKind::OsFailure => Error::CameraGone(format!(
+                "the camera at {} does not answer any more ({what}: {error}); check cable and power",
+                self.port
+            )),
+            _ => Error::Camera(format!("{what}: {error}")),
+        }
     }
 }

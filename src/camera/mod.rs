@@ -1,10 +1,134 @@
-//! Tethered cameras: what is connected, what it can do, and how nearfar would drive it.
+//! Tethered cameras: what is connected, what it can do, and how nearfar drives it.
 //!
 //! What a camera can do is told by the widgets that libgphoto2 shows for it, never by its model's name: the same body
-//! shows others to an older libgphoto2.
+//! shows others to an older libgphoto2. [`Camera`] is what photographing a session needs of one: [`Tethered`] does it
+//! through libgphoto2, [`Attended`] by asking the photographer.
 
+mod attended;
 mod capabilities;
 mod gphoto;
+mod tethered;
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use attended::Attended;
 pub use capabilities::{Capabilities, FocusDrive, LibraryVersion, Strategy, Widget, WidgetKind};
-pub use gphoto::{Connected, Tethered, connected, library_version, open};
+pub use gphoto::{Connected, Wire, connected, library_version, open};
+pub use tethered::Tethered;
+
+use crate::error::Result;
+
+/// A point of the picture as fractions of its width and height: 0,0 top left … 1,1 bottom right.
+pub type Point = [f64; 2];
+
+/// How an autofocus ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lock {
+    /// The focus was found.
+    Locked,
+    /// It was not: too little contrast.
+    Failed,
+    /// Nobody can tell: the photographer has seen to it.
+    Unknown,
+}
+
+/// A file as the camera made it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PhotoFile {
+    /// Name without folders, as the camera gave it.
+    pub name: String,
+    /// Content.
+    pub bytes: Box<[u8]>,
+}
+
+impl std::fmt::Debug for PhotoFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} bytes)", self.name, self.bytes.len())
+    }
+}
+
+/// One exposure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Photo {
+    /// Its files: RAW, JPEG or both.
+    pub files: Vec<PhotoFile>,
+    /// From the release to the first word of the picture: exposure, and the camera's own work.
+    pub exposing: Duration,
+    /// How long the files took to come over.
+    pub transfer: Duration,
+}
+
+/// How a camera is set, and whether it can go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Charge of the battery in per cent, if it tells.
+    pub battery: Option<u32>,
+    /// Photos for which the card has room, if it tells.
+    pub room: Option<u32>,
+    /// Whether focus mode can be changed by program, or a switch on the lens stands against it.
+    pub focus_mode: Option<String>,
+    /// Settings that make photos look alike: exposure, size and quality.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Which way, and how far in the camera's own sizes, a lens is told to go: −7 … 7 on Sony, positive is farther.
+pub type Nudge = i32;
+
+/// What photographing needs of a camera.
+///
+/// Errors of every call: [`crate::error::Error::CameraBusy`] if it may do it later, [`crate::error::Error::CameraGone`]
+/// if it does not answer any more, [`crate::error::Error::Camera`] for what it refuses,
+/// [`crate::error::Error::Interrupted`].
+pub trait Camera: Send {
+    /// Its model.
+    fn model(&self) -> &str;
+
+    /// How it is driven.
+    fn strategy(&self) -> Strategy;
+
+    /// How it is set, and whether it can go on.
+    fn condition(&mut self) -> Result<Condition>;
+
+    /// Sets it to be driven, remembering how it was: by now, or as an earlier run found it (`before`).
+    fn take_over(&mut self, before: &[(String, String)]) -> Result<()>;
+
+    /// What [`Camera::give_back`] will set back: names and values.
+    fn taken_over(&self) -> Vec<(String, String)>;
+
+    /// Sets it back to how it was.
+    fn give_back(&mut self) -> Result<()>;
+
+    /// Connects anew to a camera that is gone.
+    fn reconnect(&mut self) -> Result<()>;
+
+    /// Autofocuses at a point; the focus stays until [`Camera::let_go`].
+    fn focus_at(&mut self, point: Point) -> Result<Lock>;
+
+    /// Ends an autofocus.
+    fn let_go(&mut self) -> Result<()>;
+
+    /// Where the lens stands, if it tells: 0 near … 100 far.
+    fn lens_position(&mut self) -> Option<f64>;
+
+    /// Moves the lens by one nudge, and waits until it has settled.
+    fn nudge(&mut self, nudge: Nudge) -> Result<()>;
+
+    /// Sizes of nudges that it takes: 7 on Sony, 3 on Canon.
+    fn nudge_sizes(&self) -> usize;
+
+    /// Whether it shoots without autofocus from now on, the lens staying where it is.
+    fn hold_focus(&mut self, hold: bool) -> Result<()>;
+
+    /// What it sees, as a JPEG.
+    fn preview(&mut self) -> Result<Box<[u8]>>;
+
+    /// Takes a photo at the present focus.
+    fn expose(&mut self) -> Result<Photo>;
+
+    /// Files of an exposure before this connection that nobody has fetched; waits so long for the first.
+    fn left_over(&mut self, patience: Duration) -> Result<Vec<PhotoFile>>;
+}

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Talk;
-use crate::camera::{self, Capabilities, FocusDrive, Tethered};
+use crate::camera::{self, Capabilities, FocusDrive, Wire};
 use crate::error::Result;
 use crate::frame::Size;
 use crate::simulate::{BodySettings, Lens, SceneKind, Server, Subject, View};
@@ -59,7 +59,7 @@ pub(super) fn library() -> String {
     camera::library_version().map_or_else(|| "unknown".into(), |version| version.to_string())
 }
 
-fn describe(camera: &Tethered) -> CameraJson {
+fn describe(camera: &Wire) -> CameraJson {
     let capabilities = camera.capabilities();
     CameraJson {
         model: camera.model(),

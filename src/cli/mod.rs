@@ -2,13 +2,17 @@
 
 mod body;
 mod cameras;
+mod capture;
 mod devices;
 mod exit;
 mod map;
 mod merge;
 mod plan;
+mod scan;
+mod shoot;
 mod simulate;
 mod talk;
+mod tether;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -62,6 +66,12 @@ enum Command {
     Merge(Box<merge::Args>),
     /// Pick N focus points from a map, pulled to texture
     Plan(plan::Args),
+    /// Photograph a scene at many levels of focus, and map it
+    Scan(Box<scan::Args>),
+    /// Photograph the planned steps
+    Capture(Box<capture::Args>),
+    /// The whole job: scan, map, plan, capture, merge
+    Shoot(Box<shoot::Args>),
     /// List compute devices and cameras, and which would be used how
     Devices(devices::Args),
     /// Pose as a camera, or render a focal stack with exact truth
@@ -108,6 +118,9 @@ fn run(cli: &Cli, talk: &Talk) -> Result<Exit> {
         Command::Map(args) => map::run(args, device, threads, talk),
         Command::Merge(args) => merge::run(args, device, threads, talk),
         Command::Plan(args) => plan::run(args, talk),
+        Command::Scan(args) => scan::run(args, device, threads, talk),
+        Command::Capture(args) => capture::run(args, device, talk),
+        Command::Shoot(args) => shoot::run(args, device, threads, talk),
         Command::Devices(args) => devices::run(args, device, talk),
         Command::Simulate(args) => simulate::run(args, talk),
     }

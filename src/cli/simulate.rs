@@ -100,7 +100,7 @@ impl std::fmt::Display for Target {
     }
 }
 
-fn size(text: &str) -> Result<Size, String> {
+pub(super) fn size(text: &str) -> Result<Size, String> {
     let sides =
         text.split_once(['x', 'X', '×']).and_then(|(w, h)| Some(Size::new(w.parse().ok()?, h.parse().ok()?)));
     sides.ok_or_else(|| format!("{text:?} is no size: write it as 1800x1200"))

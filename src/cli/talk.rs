@@ -57,6 +57,17 @@ impl Talk {
         }
     }
 
+    /// Something that happened: a line of JSON on stdout under --json, else `text` on stderr.
+    pub fn event<T: serde::Serialize>(&self, value: &T, text: &str) {
+        if !self.json {
+            return self.say(text);
+        }
+        // Where nobody reads it any more, work goes on.
+        if let Ok(json) = serde_json::to_string(value) {
+            let _ = writeln!(std::io::stdout(), "{json}");
+        }
+    }
+
     /// Something that people should know of, on stderr even when quiet.
     pub fn warn(&self, text: &str) {
         self.bar.suspend(|| say(&format!("warning: {text}")));

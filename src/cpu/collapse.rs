@@ -3,7 +3,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::detail::{between_rows, pair};
+use super::detail::{between_rows, padded, pair};
 use super::spare;
 use crate::frame::Plane;
 
@@ -13,7 +13,7 @@ pub fn collapse(sum: &Plane<[f32; 4]>, half: &Plane<[f32; 4]>, top: u32) -> Plan
     let width = sum.size.width as usize;
     let mut out: Plane<[f32; 4]> = spare::plane(sum.size);
     out.data.par_chunks_exact_mut(width).enumerate().for_each_init(
-        || vec![[0.0; 4]; half.size.width as usize],
+        || padded(half),
         |between, (y, out)| {
             between_rows(half, top + y as u32, between);
             add_mean(sum.row(y as u32), between, out);
@@ -30,8 +30,8 @@ pub fn collapse_base(sum: &Plane<[f32; 4]>) -> Plane<[f32; 4]> {
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn add_mean(sum: &[[f32; 4]], half: &[[f32; 4]], out: &mut [[f32; 4]]) {
-    for (k, (sum, out)) in sum.chunks(2).zip(out.chunks_mut(2)).enumerate() {
-        let expanded = pair(half, k);
+    for ((sum, out), three) in sum.chunks(2).zip(out.chunks_mut(2)).zip(half.windows(3)) {
+        let expanded = pair(three);
         for (i, (sum, out)) in sum.iter().zip(out).enumerate() {
             for c in 0..4 {
                 out[c] = sum[c] / sum[3] + expanded[i][c];

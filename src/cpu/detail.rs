@@ -19,10 +19,11 @@ pub fn detail(plane: &Plane<[f32; 4]>, half: &Plane<[f32; 4]>) -> (Plane<[f32; 4
     let mut energy: Plane<f32> = spare::plane(plane.size);
     let rows = band.data.par_chunks_exact_mut(width).zip(energy.data.par_chunks_exact_mut(width));
     rows.enumerate().for_each_init(
-        || vec![[0.0; 4]; half.size.width as usize],
+        || padded(half),
         |between, (y, (band, energy))| {
             between_rows(half, y as u32, between);
-            subtract(plane.row(y as u32), between, band, energy);
+            subtract(plane.row(y as u32), between, band);
+            square(band, energy);
         },
     );
     let decimated = shrink_gray(&energy);
@@ -30,8 +31,15 @@ pub fn detail(plane: &Plane<[f32; 4]>, half: &Plane<[f32; 4]>) -> (Plane<[f32; 4
     (band, decimated)
 }
 
-/// Row `y` of `half` expanded down: a row as wide as `half`.
-pub(super) fn between_rows(half: &Plane<[f32; 4]>, y: u32, out: &mut [[f32; 4]]) {
+/// Room for a row of `half` with a pixel more at either end.
+pub(super) fn padded(half: &Plane<[f32; 4]>) -> Vec<[f32; 4]> {
+    vec![[0.0; 4]; half.size.width as usize + 2]
+}
+
+/// Row `y` of `half` expanded down: a row as wide as `half`, its ends replicated.
+pub(super) fn between_rows(half: &Plane<[f32; 4]>, y: u32, padded: &mut [[f32; 4]]) {
+    let inner = padded.len() - 1;
+    let out = &mut padded[1..inner];
     let last = half.size.height - 1;
     let k = (y / 2).min(last);
     let (here, after) = (half.row(k).as_flattened(), half.row((k + 1).min(last)).as_flattened());
@@ -41,6 +49,7 @@ pub(super) fn between_rows(half: &Plane<[f32; 4]>, y: u32, out: &mut [[f32; 4]])
     } else {
         off_row(here, after, out);
     }
+    (padded[0], padded[inner]) = (padded[1], padded[inner - 1]);
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
@@ -59,10 +68,10 @@ fn off_row(here: &[f32], after: &[f32], out: &mut [f32]) {
     }
 }
 
-/// Both pixels of a pair that `row`, half as wide, is expanded across to.
+/// Both pixels of a pair that the middle one of three is expanded across to.
 #[inline(always)]
-pub(super) fn pair(row: &[[f32; 4]], k: usize) -> [[f32; 4]; 2] {
-    let (before, here, after) = (row[k.saturating_sub(1)], row[k], row[(k + 1).min(row.len() - 1)]);
+pub(super) fn pair(three: &[[f32; 4]]) -> [[f32; 4]; 2] {
+    let [before, here, after] = [three[0], three[1], three[2]];
     [
         std::array::from_fn(|c| (before[c] + 6.0 * here[c] + after[c]) * 0.125),
         std::array::from_fn(|c| (here[c] + after[c]) * 0.5),
@@ -70,18 +79,22 @@ pub(super) fn pair(row: &[[f32; 4]], k: usize) -> [[f32; 4]; 2] {
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn subtract(row: &[[f32; 4]], half: &[[f32; 4]], band: &mut [[f32; 4]], energy: &mut [f32]) {
-    for (k, ((row, band), energy)) in
-        row.chunks(2).zip(band.chunks_mut(2)).zip(energy.chunks_mut(2)).enumerate()
-    {
-        let expanded = pair(half, k);
+fn subtract(row: &[[f32; 4]], half: &[[f32; 4]], band: &mut [[f32; 4]]) {
+    for ((row, band), three) in row.chunks(2).zip(band.chunks_mut(2)).zip(half.windows(3)) {
+        let expanded = pair(three);
         for (i, (row, band)) in row.iter().zip(band).enumerate() {
             for c in 0..4 {
                 band[c] = row[c] - expanded[i][c];
             }
-            let [r, g, b, _] = *band;
-            energy[i] = ENERGY_SCALE * (r * r + g * g + b * b);
         }
+    }
+}
+
+/// Squares of all colours, added up.
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn square(band: &[[f32; 4]], energy: &mut [f32]) {
+    for ([r, g, b, _], energy) in band.iter().zip(energy) {
+        *energy = ENERGY_SCALE * (r * r + g * g + b * b);
     }
 }
 

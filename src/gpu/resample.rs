@@ -27,6 +27,9 @@ pub(super) struct Params {
     pub(super) gains: [[f32; 4]; TERMS],
 }
 
+/// Rows that an invocation of the second pass makes.
+const ROWS: u32 = 4;
+
 /// The stage.
 pub struct Resample {
     across: Kernel,
@@ -75,7 +78,8 @@ impl Resample {
         self.across.encode_at(gpu, encoder, &params, &bindings, params.size);
         params.size = dims(out.size);
         let bindings = [(3, Bind::Image(&columns)), (4, Bind::Image(&out))];
-        self.down.encode_at(gpu, encoder, &params, &bindings, dims(out.size));
+        let invocations = [out.size.width, out.size.height.div_ceil(ROWS)];
+        self.down.encode_at(gpu, encoder, &params, &bindings, invocations);
         out
     }
 }

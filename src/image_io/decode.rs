@@ -19,6 +19,14 @@ pub fn decode(path: &Path, header: &Header, color_cell: Option<u32>) -> Result<F
     decode_into(path, header, color_cell, &Spares::default())
 }
 
+/// Luma of a live view's JPEG.
+///
+/// # Errors
+/// [`Error::Camera`] if it is damaged.
+pub fn decode_live_view(bytes: &[u8]) -> Result<crate::frame::Plane<u8>> {
+    jpeg::decode_luma(bytes).map_err(|reason| Error::Camera(format!("the live view cannot be read: {reason}")))
+}
+
 /// Buffers of frames that are done with: asking the system for 40 MB a frame costs as much as half a decoding.
 #[derive(Debug, Default)]
 pub struct Spares {

@@ -150,6 +150,18 @@ pub(super) fn decode_pixels(bytes: &[u8], header: &Header, spares: &Spares) -> R
     })
 }
 
+/// Luma of a small JPEG held in memory, as a live view is.
+pub(super) fn decode_luma(bytes: &[u8]) -> Result<Plane<u8>, Reason> {
+    const LARGEST: usize = 1 << 24;
+    let mut decompressor = Decompressor::new().map_err(reason)?;
+    decompressor.set_scan_limit(MAX_SCANS).map_err(reason)?;
+    let found = decompressor.read_header(bytes).map_err(reason)?;
+    if found.width.saturating_mul(found.height) > LARGEST {
+        return Err(format!("has {}×{} pixels, too many for a live view", found.width, found.height));
+    }
+    luma(&mut decompressor, bytes, Size::new(found.width as u32, found.height as u32))
+}
+
 /// Calls `decode` once the header of the file has been read and is what it was.
 fn with_decompressor<T>(
     bytes: &[u8],

@@ -20,7 +20,7 @@ mod rows;
 mod tiff;
 mod tiff_tags;
 
-pub use decode::{Spares, decode, decode_into, decode_pixels};
+pub use decode::{Spares, decode, decode_into, decode_live_view, decode_pixels};
 pub use encode::{
     encode_jpeg, encode_tiff, write_atomically, write_jpeg, write_png_gray16, write_png_rgb8,
     write_png_rgb16, write_tiff_f32,

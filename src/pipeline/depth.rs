@@ -32,12 +32,14 @@ pub struct Measured<B: Backend> {
     pub confidence: B::Gray,
     /// All-in-focus colour times weight, and the weights, where it was asked for.
     preview: Option<B::Rgba>,
+    /// Where the levels stand along the focus axis: 0 … levels − 1.
+    pub positions: Vec<f64>,
 }
 
 impl<B: Backend> Measured<B> {
     /// From a map that was made before.
     pub const fn new(depth: B::Gray, confidence: B::Gray) -> Self {
-        Self { depth, confidence, preview: None }
+        Self { depth, confidence, preview: None, positions: Vec::new() }
     }
 
     /// All of it, for a map folder.
@@ -98,16 +100,16 @@ pub fn measure<B: Backend>(
     let weight = backend.vote(energy, VOTE_FLOOR);
     let mut curves = Curves::new(passes.grid, levels.len());
     let peak = passes.peak(&weight, &mut curves)?;
-    let levels = positions(&curves.samples()?, levels.len());
-    tracing::debug!("level positions: {levels:?}");
-    let ratios = step_ratios(&levels);
+    let positions = positions(&curves.samples()?, levels.len());
+    tracing::debug!("level positions: {positions:?}");
+    let ratios = step_ratios(&positions);
     let (raw, height) = backend.offset(&peak, &ratios);
     let trust = backend.confidence(&raw, &raw, &height, &FILL_RULE);
     let guide = backend.guide(&passes.all_in_focus(&raw)?);
     let depth = backend.bilateral(&raw, &trust, &guide, count);
     let confidence = backend.confidence(&raw, &depth, &height, &SHOWN_RULE);
     let preview = if preview { Some(passes.all_in_focus(&depth)?) } else { None };
-    Ok(Measured { depth, confidence, preview })
+    Ok(Measured { depth, confidence, preview, positions })
 }
 
 impl<B: Backend> Passes<'_, B> {

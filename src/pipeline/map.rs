@@ -2,6 +2,7 @@
 
 pub use super::request::{Job, Request};
 
+use super::gather::Gathered;
 use super::outputs;
 use super::stream::Interrupt;
 use super::survey::{Care, LeftOut, Run, Survey};
@@ -36,18 +37,41 @@ pub fn run<B: Backend>(
     let folder =
         NewFolder::create(&job.output).map_err(Error::io(&job.output, "making the output folder"))?;
     let mut run = Run::new(backend, job, Care::Strict, progress, interrupt);
-    let mut survey = run.survey()?;
-    let measured = run.depth(&mut survey, true)?;
-    let maps = measured.download(backend)?;
-    let mut outcome = describe(&run, &survey);
-    run.timed("write", |_| outputs::write(&job.output, &outcome.map, &maps))?;
-    outcome.map.timings_ms = run.timings;
+    let survey = run.survey()?;
+    let outcome = finish(run, survey)?;
     folder.keep();
     Ok(outcome)
 }
 
+/// As [`run`], of frames that were taken in before; the job's files are those of `gathered`.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_gathered<B: Backend>(
+    backend: &B,
+    job: &Job,
+    gathered: Gathered,
+    progress: Progress<'_>,
+    interrupt: &Interrupt,
+) -> Result<Outcome> {
+    let mut run = Run::new(backend, job, Care::Strict, progress, interrupt);
+    let survey = run.survey_gathered(gathered)?;
+    finish(run, survey)
+}
+
+/// Finds depth and writes all of it.
+fn finish<B: Backend>(mut run: Run<'_, B>, mut survey: Survey<B>) -> Result<Outcome> {
+    let measured = run.depth(&mut survey, true)?;
+    let positions = measured.positions.clone();
+    let maps = measured.download(run.backend)?;
+    let mut outcome = describe(&run, &survey, &positions);
+    run.timed("write", |run| outputs::write(&run.job.output, &outcome.map, &maps))?;
+    outcome.map.timings_ms = run.timings;
+    Ok(outcome)
+}
+
 /// What map.json says.
-fn describe<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>) -> Outcome {
+fn describe<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>, positions: &[f64]) -> Outcome {
     let job = run.job;
     let Survey { size, cell, order, .. } = survey;
     let named = |index: usize| name_from(&job.output, &job.files[index]);
@@ -70,6 +94,7 @@ fn describe<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>) -> Outcome {
         near: clusters[0][0].clone(),
         far: clusters[clusters.len() - 1][0].clone(),
         near_guessed: order.near_guessed,
+        level_positions: positions.iter().map(|at| at / positions[positions.len() - 1]).collect(),
         transforms: order.clusters.iter().flatten().map(|&frame| (name(frame), rows(frame))).collect(),
         left_out: left_out.collect(),
         clusters,

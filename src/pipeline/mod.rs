@@ -3,6 +3,7 @@
 mod curves;
 mod depth;
 pub mod fusion;
+pub mod gather;
 mod light;
 pub mod map;
 pub mod merge;

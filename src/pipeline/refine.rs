@@ -138,7 +138,7 @@ pub fn refine<B: Backend>(
     // First outwards, on what was placed before; then a last look from both sides, as fine as may be.
     let turns = [
         Turn { cells: 400_000, hops: &HOPS, both: false, steps: 4 },
-        Turn { cells: 1_600_000, hops: &[HOPS[0], HOPS[2]], both: true, steps: 2 },
+        Turn { cells: 1_600_000, hops: &[HOPS[0], HOPS[2]], both: true, steps: 1 },
     ];
     let mut outwards: Vec<usize> = (0..frames.len()).filter(|&frame| frame != reference).collect();
     let levels_of: Vec<f32> = frames.iter().map(|frame| frame.level).collect();

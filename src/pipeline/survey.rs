@@ -7,10 +7,11 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::depth::{self, Measured, View};
+use super::gather::{Gathered, analyse, new_scratch};
 use super::ordering::{as_given, block_grid};
-use super::register::{Pose, Pyramid, halvings, is_plain, register, still, to_linear};
+use super::register::{Pose, Pyramid, halvings, is_plain, register, still};
 use super::request::Job;
-use super::scratch::{Record, Scratch};
+use super::scratch::Scratch;
 use super::stream::{Interrupt, check, stream};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
@@ -144,7 +145,7 @@ impl<'a, B: Backend> Run<'a, B> {
         let headers = self.timed("probe", Self::probe)?;
         let size = headers.values().next().map_or(Size::new(0, 0), |header| header.size);
         let cell = cell_for(size.width, size.height);
-        let mut scratch = self.scratch(size.grid(cell))?;
+        let mut scratch = new_scratch(&self.job.output, size.grid(cell))?;
         let (frames, rough) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
         let settled = self.settle(&frames, &rough, size.grid(cell), &mut scratch)?;
         let Settled { reference, poses, order, unordered, energy } = settled;
@@ -166,7 +167,7 @@ impl<'a, B: Backend> Run<'a, B> {
             )));
         }
         let (cell, grid) = (map.cell, size.grid(map.cell));
-        let mut scratch = self.scratch(grid)?;
+        let mut scratch = new_scratch(&self.job.output, grid)?;
         let (frames, _) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
         let place = |name: &String| {
             let index = map.order.iter().position(|file| file == name)?;
@@ -208,11 +209,22 @@ impl<'a, B: Backend> Run<'a, B> {
         Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered: false, energy, scratch })
     }
 
-    /// An empty scratch file for frames on `grid`.
-    pub fn scratch(&self, grid: Size) -> Result<Scratch> {
-        let mut base = grid;
-        (0..halvings(grid)).for_each(|_| base = base.grid(2));
-        Scratch::new(&self.job.output, grid, base)
+    /// As [`Self::survey`], of frames that were taken in before; the job's files are those of `gathered`.
+    ///
+    /// # Errors
+    /// As [`Self::survey`].
+    pub fn survey_gathered(&mut self, gathered: Gathered) -> Result<Survey<B>> {
+        let Gathered { headers, blocks, mut scratch, size, cell, .. } = gathered;
+        if headers.len() < 2 {
+            return Err(self.too_few());
+        }
+        let frames: Vec<usize> = (0..headers.len()).collect();
+        let headers = frames.iter().copied().zip(headers).collect();
+        let grid = size.grid(cell);
+        let rough = Blocks { grid: block_grid(grid), frames: blocks };
+        let settled = self.settle(&frames, &rough, grid, &mut scratch)?;
+        let Settled { reference, poses, order, unordered, energy } = settled;
+        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered, energy, scratch })
     }
 
     /// Depth and confidence of a surveyed stack, and where asked for an all-in-focus preview.
@@ -385,17 +397,11 @@ impl<'a, B: Backend> Run<'a, B> {
                     return Ok(());
                 }
             };
-            let color = frame.color.take().expect("colour was asked for");
-            let (measure, mut luma) = backend.analyse(&frame.luma, cell)?;
+            let analysed = analyse(backend, &mut frame, cell, &[block_grid])?;
             spares.give(frame);
-            for _ in 0..halvings(color.size) {
-                luma = backend.reduce(&luma);
-            }
-            blocks.insert(places[slot], backend.blocks(&measure, block_grid)?.data);
-            let mut base = backend.download(luma)?;
-            base.data.iter_mut().for_each(|value| *value = to_linear(*value));
-            let record = Record { measure: backend.download(measure)?, base, color };
-            scratch.put(places[slot], &record)
+            let [sharpness] = <[Vec<f32>; 1]>::try_from(analysed.sharpness).expect("one grid was asked for");
+            blocks.insert(places[slot], sharpness);
+            scratch.put(places[slot], &analysed.record)
         })?;
         if blocks.len() < 2 {
             return Err(self.too_few());

@@ -1,0 +1,188 @@
+//! Where a photo is focused, from how sharp its blocks are: one bell shape, shifted by the depth of each block.
+//!
+//! Blur grows with the distance from the plane of focus in inverse object distance (the thin lens), so the sharpness of
+//! every block over the focus axis is the same bell, at its own depth and height. Photos whose place on the axis is
+//! known give the bells; these give the place of any other photo. Pure functions, CPU only.
+
+use rayon::prelude::*;
+
+/// Exponent of the bells' flanks: blurred by a disc, the standard deviation of the Laplacian of natural texture, whose
+/// spectrum falls with frequency, falls about so; measured on rendered scenes of three kinds.
+const FLANK: f64 = 1.1;
+/// Half width of a bell as a circle of confusion in pixels, likewise measured.
+pub const WIDTH_PX: f64 = 2.2;
+/// Places tried across the axis and a little beyond its ends.
+const PLACES: usize = 240;
+/// Widths tried, as shares of the axis: the least, and the factor from one to the next.
+const LEAST_WIDTH: f64 = 0.012;
+const WIDTH_STEP: f64 = 1.15;
+const WIDTHS: usize = 24;
+/// How much of a block's peak the bell must make up for the block to count fully.
+const CLEAR: f64 = 0.35;
+/// Misfit, as a share of a block's peak, from which it counts less (Cauchy weights): other depths in the block.
+const MISFIT: f64 = 0.06;
+/// Pull of what stays where nothing is sharp toward the usual, against which photos count as 1.
+const REST_PULL: f64 = 0.5;
+
+/// A block's sharpness over the axis: rest + height · bell((place − depth)/width).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bell {
+    /// Where it is sharpest.
+    pub depth: f64,
+    /// How much sharper than where it is blurred: standard deviation of the Laplacian.
+    pub height: f64,
+    /// What stays where it is blurred: noise.
+    pub rest: f64,
+    /// How much it counts, 0…1.
+    pub weight: f64,
+}
+
+/// The bells of all blocks.
+#[derive(Clone, Debug)]
+pub struct Bells {
+    /// Half width of all of them, in the axis's unit.
+    pub width: f64,
+    /// One for each block.
+    pub blocks: Vec<Bell>,
+    /// Both ends of the places that are considered.
+    reach: [f64; 2],
+}
+
+/// Where a photo is focused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// On the axis.
+    pub at: f64,
+    /// How well it fits there: root mean square misfit as a share of the blocks' peaks.
+    pub misfit: f64,
+}
+
+/// The bell: 1 at its middle.
+fn bell(u: f64) -> f64 {
+    (1.0 + u * u).powf(-FLANK)
+}
+
+impl Bells {
+    /// Fits bells to photos at known places: for each, the place and the blocks' sharpness, as variances. None for
+    /// fewer than three photos or places.
+    pub fn fit(photos: &[(f64, &[f32])]) -> Option<Self> {
+        let places = photos.iter().map(|photo| photo.0);
+        let (low, high) = places.fold((f64::MAX, f64::MIN), |(low, high), at| (low.min(at), high.max(at)));
+        let span = high - low;
+        let blocks = photos.first()?.1.len();
+        if photos.len() < 3 || span <= 0.0 || blocks == 0 {
+            return None;
+        }
+        let curves: Vec<Vec<f64>> = (0..blocks)
+            .map(|b| photos.iter().map(|photo| f64::from(photo.1[b]).max(0.0).sqrt()).collect())
+            .collect();
+        let usual = rest(&curves);
+        let reach = [low - 0.1 * span, high + 0.1 * span];
+        let fit = |width: f64| {
+            let shapes = Shapes::new(photos, reach, width);
+            let fitted: Vec<(Bell, f64)> = curves.par_iter().map(|curve| shapes.fit(curve, usual)).collect();
+            let cost: f64 = fitted.iter().map(|(bell, cost)| bell.weight * cost).sum();
+            let weight: f64 = fitted.iter().map(|(bell, _)| bell.weight).sum();
+            let blocks = fitted.into_iter().map(|(bell, _)| bell).collect();
+            (cost / weight.max(1e-9), Self { width, blocks, reach })
+        };
+        let widths = (0..WIDTHS).map(|i| span * LEAST_WIDTH * WIDTH_STEP.powi(i as i32));
+        widths.map(fit).min_by(|a, b| a.0.total_cmp(&b.0)).map(|best| best.1)
+    }
+
+    /// Places per pixel of circle of confusion.
+    pub fn per_px(&self) -> f64 {
+        self.width / WIDTH_PX
+    }
+
+    /// Where the photo with this sharpness of blocks is focused. None where no block tells.
+    pub fn locate(&self, blocks: &[f32]) -> Option<Place> {
+        let told: Vec<(&Bell, f64)> = self
+            .blocks
+            .iter()
+            .zip(blocks)
+            .filter(|(bell, _)| bell.weight > 0.0)
+            .map(|(bell, &s)| (bell, (f64::from(s).max(0.0).sqrt() - bell.rest) / bell.height))
+            .collect();
+        if told.is_empty() {
+            return None;
+        }
+        let cost = |at: f64| {
+            let mut sum = [0.0; 2];
+            for (block, seen) in &told {
+                let misfit = seen - bell((at - block.depth) / self.width);
+                let robust = (misfit * misfit / (MISFIT * MISFIT)).ln_1p();
+                sum[0] += block.weight * robust;
+                sum[1] += block.weight;
+            }
+            sum[0] / sum[1]
+        };
+        let [low, high] = self.reach;
+        let step = (high - low) / PLACES as f64;
+        let costs: Vec<f64> = (0..=PLACES).map(|i| cost(low + step * i as f64)).collect();
+        let best = (0..=PLACES).min_by(|&a, &b| costs[a].total_cmp(&costs[b]))?;
+        let (mut from, mut to) = (low + step * (best as f64 - 1.0), low + step * (best as f64 + 1.0));
+        for _ in 0..12 {
+            let (a, b) = (from + (to - from) / 3.0, to - (to - from) / 3.0);
+            if cost(a) < cost(b) { to = b } else { from = a }
+        }
+        let at = (from + to) / 2.0;
+        Some(Place { at, misfit: MISFIT * cost(at).exp_m1().max(0.0).sqrt() })
+    }
+}
+
+/// Sharpness that stays where nothing is sharp: the low end of what blocks come to at their most blurred.
+fn rest(curves: &[Vec<f64>]) -> f64 {
+    let mut lowest: Vec<f64> = curves.iter().map(|curve| curve.iter().copied().fold(f64::MAX, f64::min)).collect();
+    let tenth = lowest.len() / 10;
+    *lowest.select_nth_unstable_by(tenth, f64::total_cmp).1
+}
+
+/// The bell's value in every photo, for every place of its middle.
+struct Shapes {
+    depths: Vec<f64>,
+    /// One row a depth.
+    values: Vec<Vec<f64>>,
+}
+
+impl Shapes {
+    fn new(photos: &[(f64, &[f32])], [low, high]: [f64; 2], width: f64) -> Self {
+        let step = (high - low) / PLACES as f64;
+        let depths: Vec<f64> = (0..=PLACES).map(|i| low + step * i as f64).collect();
+        let row = |&depth: &f64| photos.iter().map(|photo| bell((photo.0 - depth) / width)).collect();
+        let values = depths.iter().map(row).collect();
+        Self { depths, values }
+    }
+
+    /// The bell that fits a block's curve best, and its mean squared misfit as a share of its peak.
+    fn fit(&self, curve: &[f64], usual: f64) -> (Bell, f64) {
+        let peak = curve.iter().copied().fold(0.0, f64::max).max(1e-9);
+        let mut best = (f64::MAX, 0, 0.0, 0.0);
+        for (index, shape) in self.values.iter().enumerate() {
+            // Least squares for height and rest, the rest pulled toward the usual.
+            let mut sums = [REST_PULL, 0.0, 0.0, REST_PULL * usual, 0.0];
+            for (value, shape) in curve.iter().zip(shape) {
+                sums[0] += 1.0;
+                sums[1] += shape;
+                sums[2] += shape * shape;
+                sums[3] += value;
+                sums[4] += value * shape;
+            }
+            let [n, s, ss, v, vs] = sums;
+            let height = ((n * vs - s * v) / (n * ss - s * s).max(1e-12)).max(0.0);
+            let rest = ((v - height * s) / n).max(0.0);
+            let pulled = REST_PULL * (rest - usual).powi(2);
+            let misfits = curve.iter().zip(shape).map(|(value, shape)| (value - rest - height * shape).powi(2));
+            let cost = misfits.sum::<f64>() + pulled;
+            if cost < best.0 {
+                best = (cost, index, height, rest);
+            }
+        }
+        let (cost, index, height, rest) = best;
+        let clear = (height / (CLEAR * peak)).min(1.0) * (peak / (3.0 * usual.max(1e-9)) - 0.5).clamp(0.0, 1.0);
+        let inside = index > 0 && index + 1 < self.depths.len();
+        let weight = if inside && clear > 0.2 { clear } else { 0.0 };
+        let cost = cost / (curve.len() as f64 * peak * peak);
+        (Bell { depth: self.depths[index], height, rest, weight }, cost)
+    }
+}

@@ -1,0 +1,159 @@
+//! A camera that no program can drive: the photographer focuses and shoots, and the photos are taken from a folder.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{Camera, Condition, Lock, Nudge, Photo, PhotoFile, Point, Strategy};
+use crate::error::{Error, Result};
+
+/// The photographer, and the folder that photos appear in.
+pub struct Attended<'a> {
+    folder: PathBuf,
+    /// Photos that were there, or were taken in.
+    known: BTreeSet<PathBuf>,
+    say: &'a (dyn Fn(&str) + Sync),
+    interrupt: &'a AtomicBool,
+}
+
+/// From one look into the folder to the next; a file that has not grown meanwhile is whole.
+const GLANCE: Duration = Duration::from_millis(250);
+/// Endings of photos.
+const ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "tif", "tiff"];
+
+impl<'a> Attended<'a> {
+    /// Watches `folder`; `say` tells the photographer what to do.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read.
+    pub fn new(folder: &Path, say: &'a (dyn Fn(&str) + Sync), interrupt: &'a AtomicBool) -> Result<Self> {
+        let known = photos(folder)?;
+        Ok(Self { folder: folder.to_owned(), known, say, interrupt })
+    }
+}
+
+/// The photos in `folder`.
+fn photos(folder: &Path) -> Result<BTreeSet<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "reading"))?;
+    let paths = entries.map(|entry| Ok(entry.map_err(Error::io(folder, "reading"))?.path()));
+    let is_photo = |path: &PathBuf| {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    };
+    paths.filter(|path| path.as_ref().map_or(true, is_photo)).collect()
+}
+
+impl Camera for Attended<'_> {
+    fn model(&self) -> &str {
+        "attended by the photographer"
+    }
+
+    fn strategy(&self) -> Strategy {
+        Strategy::Manual
+    }
+
+    fn condition(&mut self) -> Result<Condition> {
+        Ok(Condition::default())
+    }
+
+    fn take_over(&mut self, _before: &[(String, String)]) -> Result<()> {
+        Ok(())
+    }
+
+    fn taken_over(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn give_back(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn reconnect(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn focus_at(&mut self, [x, y]: Point) -> Result<Lock> {
+        (self.say)(&format!(
+            "focus at {x:.3},{y:.3} ({:.0} % from the left, {:.0} % from the top), take one photo; waiting for it in {}",
+            100.0 * x,
+            100.0 * y,
+            self.folder.display()
+        ));
+        Ok(Lock::Unknown)
+    }
+
+    fn let_go(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn lens_position(&mut self) -> Option<f64> {
+        None
+    }
+
+    fn nudge(&mut self, _nudge: Nudge) -> Result<()> {
+        Err(Error::Camera("this camera's lens cannot be moved by program".into()))
+    }
+
+    fn nudge_sizes(&self) -> usize {
+        1
+    }
+
+    fn hold_focus(&mut self, _hold: bool) -> Result<()> {
+        Ok(())
+    }
+
+    fn preview(&mut self) -> Result<Box<[u8]>> {
+        Err(Error::Camera("this camera shows no live view to programs".into()))
+    }
+
+    fn expose(&mut self) -> Result<Photo> {
+        let start = Instant::now();
+        let mut seen: Option<(PathBuf, u64)> = None;
+        loop {
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            if let Some(path) = photos(&self.folder)?.difference(&self.known).next().cloned() {
+                let length = std::fs::metadata(&path).map(|data| data.len()).unwrap_or(0);
+                if length > 0 && seen == Some((path.clone(), length)) {
+                    let bytes = std::fs::read(&path).map_err(Error::io(&path, "reading"))?.into();
+                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    self.known.insert(path);
+                    let files = vec![PhotoFile { name, bytes }];
+                    return Ok(Photo { files, exposing: start.elapsed(), transfer: Duration::ZERO });
+                }
+                seen = Some((path, length));
+            }
+            std::thread::sleep(GLANCE);
+        }
+    }
+
+    fn left_over(&mut self, _patience: Duration) -> Result<Vec<PhotoFile>> {
+        Ok(Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_photos_are_taken_when_they_are_whole_and_nothing_else_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("old.jpg"), "old").expect("written");
+        let interrupt = AtomicBool::new(false);
+        let said = std::sync::Mutex::new(String::new());
+        let say = |text: &str| said.lock().expect("unpoisoned").push_str(text);
+        let mut camera = Attended::new(folder.path(), &say, &interrupt).expect("a folder");
+        assert_eq!(camera.focus_at([0.25, 0.5]).expect("said"), Lock::Unknown);
+        assert!(said.lock().expect("unpoisoned").contains("0.250,0.500"));
+        std::fs::write(path("notes.txt"), "text").expect("written");
+        std::fs::write(path("new.JPG"), "new").expect("written");
+        let photo = camera.expose().expect("a photo");
+        assert_eq!((photo.files[0].name.as_str(), &photo.files[0].bytes[..]), ("new.JPG", &b"new"[..]));
+        interrupt.store(true, Ordering::Relaxed);
+        assert!(matches!(camera.expose(), Err(Error::Interrupted)), "it is taken once");
+    }
+}

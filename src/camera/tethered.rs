@@ -1,0 +1,346 @@
+//! A camera on libgphoto2, driven as a photographer would press its buttons.
+//!
+//! A failed autofocus inside libgphoto2's own capture blocks for 38 seconds, and an event that is left over makes the
+//! next capture fail: so the button is half pressed, the focus waited for, the shutter released, and the files are taken
+//! as they are announced.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::capabilities::DriveValues;
+use super::gphoto::{Happening, Wire, open};
+use super::{Camera, Capabilities, Condition, Lock, Nudge, Photo, PhotoFile, Point, Strategy};
+use crate::error::{Error, Result};
+
+/// A camera on libgphoto2.
+pub struct Tethered {
+    wire: Wire,
+    model: String,
+    capabilities: Capabilities,
+    /// The widget that moves the lens, and how.
+    drive: Option<(String, DriveValues)>,
+    /// Where a lens that goes to positions stands.
+    at: f32,
+    /// Rest before each photo, for vibration to die down, and after each, for a flash to charge.
+    settle: Duration,
+    flash: Duration,
+    /// Widgets that were changed, with what they showed before, in order.
+    before: Vec<(String, String)>,
+    /// Whether the button is half pressed.
+    pressed: bool,
+    /// Before this, a flash is not charged.
+    charged_at: Instant,
+}
+
+/// Columns and rows that AF points are counted in.
+const AF_GRID: [f64; 2] = [640.0, 480.0];
+/// The focus area that has an AF point; the middle size.
+const SPOT_AREA: &str = "Flexible Spot: M";
+/// Autofocus and manual focus, as the driver calls the modes.
+const AUTOFOCUS: &str = "Automatic";
+const MANUAL: &str = "Manual";
+/// Where different versions of the driver show whether the focus is found.
+const INDICATIONS: [&str; 2] = ["focusindication", "d213"];
+/// An autofocus takes no longer.
+const FOCUSING: Duration = Duration::from_secs(8);
+/// From one look at the focus to the next.
+const GLANCE: Duration = Duration::from_millis(12);
+/// A photo's files come no later than this after the end of the exposure.
+const COMING: Duration = Duration::from_secs(15);
+/// How long a camera that is busy is asked again.
+const BUSY: Duration = Duration::from_secs(12);
+/// How long left-over files and events are waited for.
+const LEFT_OVER: Duration = Duration::from_millis(700);
+/// After a nudge the lens is still no sooner.
+const NUDGED: Duration = Duration::from_millis(60);
+/// And after the largest ones.
+const NUDGED_FAR: Duration = Duration::from_millis(120);
+/// Settings that make photos look alike, as the driver names them.
+const SETTINGS: [&str; 7] =
+    ["expprogram", "iso", "f-number", "shutterspeed", "exposurecompensation", "imagequality", "imagesize"];
+
+impl Tethered {
+    /// Opens the camera at `port`, which rests for `settle` before each photo and for `flash` after it.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub fn open(port: &str, settle: Duration, flash: Duration) -> Result<Self> {
+        let wire = open(port)?;
+        let (model, capabilities, drive) = (wire.model(), wire.capabilities(), wire.drive());
+        let (before, charged_at) = (Vec::new(), Instant::now());
+        Ok(Self { wire, model, capabilities, drive, at: 0.0, settle, flash, before, pressed: false, charged_at })
+    }
+
+    /// What it can do.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Sets a widget, asking again as long as the camera is busy.
+    fn set(&self, name: &str, value: &str) -> Result<()> {
+        patiently(|| self.wire.write(name, value))
+    }
+
+    /// Sets a widget that shows something else, and remembers what.
+    fn change(&mut self, name: &str, value: &str) -> Result<()> {
+        let Some(before) = self.wire.read(name).filter(|before| before != value) else { return Ok(()) };
+        self.set(name, value)?;
+        if !self.before.iter().any(|(changed, _)| changed == name) {
+            self.before.push((name.to_owned(), before));
+        }
+        Ok(())
+    }
+
+    fn focus_mode(&self) -> Option<&'static str> {
+        match self.strategy() {
+            Strategy::AfPoint => Some(AUTOFOCUS),
+            Strategy::Sweep | Strategy::Direct => Some(MANUAL),
+            Strategy::Manual => None,
+        }
+    }
+
+    /// Takes in what the camera has told meanwhile: a file among it is an earlier exposure's.
+    fn drain(&self) -> Result<()> {
+        for _ in 0..64 {
+            if let Happening::Nothing = self.wire.next(Duration::from_millis(1))? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the focus is found, as the camera shows it.
+    fn indication(&self) -> Option<Lock> {
+        let shown = INDICATIONS.iter().find_map(|name| self.wire.read(name))?;
+        match shown.as_str() {
+            "2" | "Focus Locked" => Some(Lock::Locked),
+            text if text == "3" || text.contains("Low Contrast") => Some(Lock::Failed),
+            _ => None,
+        }
+    }
+
+    /// Files that a photo has, by the quality.
+    fn files(&self) -> usize {
+        let quality = self.wire.read("imagequality").unwrap_or_default();
+        if quality.contains("RAW") && quality.contains('+') { 2 } else { 1 }
+    }
+
+    /// How long the shutter is open, as far as it is told.
+    fn exposure_time(&self) -> Duration {
+        let shown = self.wire.read("shutterspeed").unwrap_or_default();
+        let number = |text: &str| text.trim_end_matches('"').parse::<f64>().ok();
+        let seconds = match shown.split_once('/') {
+            Some((over, under)) => number(over).zip(number(under)).map(|(over, under)| over / under),
+            None => number(&shown),
+        };
+        Duration::try_from_secs_f64(seconds.unwrap_or(1.0).clamp(0.0, 900.0)).unwrap_or_default()
+    }
+
+    /// Why a photo could not be taken, if its supplies tell.
+    fn explained(&mut self, error: Error) -> Error {
+        if matches!(error, Error::CameraGone(_)) {
+            return error;
+        }
+        match self.condition() {
+            Ok(Condition { battery: Some(0), .. }) => {
+                Error::Camera("the battery is empty; change it, then run the same command again".into())
+            }
+            Ok(Condition { room: Some(0), .. }) => {
+                Error::Camera("the card is full; put in another, then run the same command again".into())
+            }
+            _ => error,
+        }
+    }
+
+    /// Presses the shutter button all the way and lets it go.
+    fn release(&self) -> Result<()> {
+        patiently(|| self.wire.write("capture", "1"))?;
+        self.wire.write("capture", "0")
+    }
+
+    /// Fetches `count` files as they are announced, until `deadline`; and when the first was.
+    fn fetch(&self, count: usize, deadline: Instant) -> Result<(Vec<PhotoFile>, Option<Instant>, Duration)> {
+        let (mut files, mut announced, mut transfer) = (Vec::new(), None, Duration::ZERO);
+        while files.len() < count && Instant::now() < deadline {
+            if let Happening::File(file) = self.wire.next(Duration::from_millis(100))? {
+                let start = Instant::now();
+                announced.get_or_insert(start);
+                match self.wire.fetch(&file) {
+                    Ok(bytes) => files.push(PhotoFile { name: file.name(), bytes }),
+                    Err(error @ Error::CameraGone(_)) => return Err(error),
+                    // Announced late: an earlier photo's file, which is here already.
+                    Err(error) => tracing::debug!("{error}"),
+                }
+                transfer += start.elapsed();
+            }
+        }
+        Ok((files, announced, transfer))
+    }
+}
+
+/// Does `work`, again and again as long as the camera is busy, up to [`BUSY`].
+fn patiently<R>(mut work: impl FnMut() -> Result<R>) -> Result<R> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        match work() {
+            Err(Error::CameraBusy(_)) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            result => return result,
+        }
+    }
+}
+
+impl Camera for Tethered {
+    fn model(&self) -> &str {
+        &self.model
+    }
+
+    fn strategy(&self) -> Strategy {
+        self.capabilities.strategy()
+    }
+
+    fn condition(&mut self) -> Result<Condition> {
+        let number = |text: String| text.trim_end_matches('%').trim().parse().ok();
+        let settings: BTreeMap<String, String> =
+            SETTINGS.iter().filter_map(|&name| Some((name.to_owned(), self.wire.read(name)?))).collect();
+        Ok(Condition {
+            battery: self.wire.read("batterylevel").and_then(number),
+            room: self.wire.read("d249").and_then(number),
+            focus_mode: self.wire.read("focusmode"),
+            settings,
+        })
+    }
+
+    fn take_over(&mut self, before: &[(String, String)]) -> Result<()> {
+        self.before = before.to_vec();
+        if let Some(mode) = self.focus_mode() {
+            self.change("focusmode", mode)?;
+        }
+        if self.strategy() == Strategy::AfPoint {
+            self.change("focusarea", SPOT_AREA)?;
+        }
+        Ok(())
+    }
+
+    fn taken_over(&self) -> Vec<(String, String)> {
+        self.before.clone()
+    }
+
+    fn give_back(&mut self) -> Result<()> {
+        self.let_go()?;
+        if self.strategy() == Strategy::AfPoint && !self.before.is_empty() {
+            // What it was is not told: the middle is where bodies put it.
+            let [x, y] = AF_GRID.map(|side| side / 2.0);
+            self.set("spotfocusarea", &format!("{x},{y}"))?;
+        }
+        while let Some((name, value)) = self.before.pop() {
+            self.set(&name, &value)?;
+        }
+        Ok(())
+    }
+
+    fn reconnect(&mut self) -> Result<()> {
+        self.pressed = false;
+        let port = self.wire.port().to_owned();
+        self.wire = open(&port)?;
+        self.take_over(&self.before.clone())
+    }
+
+    fn focus_at(&mut self, point: Point) -> Result<Lock> {
+        self.let_go()?;
+        self.drain()?;
+        let [x, y] = [0, 1].map(|axis| (point[axis] * AF_GRID[axis]).floor().clamp(0.0, AF_GRID[axis] - 1.0));
+        self.set("spotfocusarea", &format!("{x},{y}"))?;
+        self.set("autofocus", "1")?;
+        self.pressed = true;
+        let deadline = Instant::now() + FOCUSING;
+        loop {
+            match self.indication() {
+                Some(lock) => {
+                    if lock == Lock::Failed {
+                        self.let_go()?;
+                    }
+                    return Ok(lock);
+                }
+                None if Instant::now() > deadline => {
+                    self.let_go()?;
+                    return Ok(Lock::Failed);
+                }
+                None => std::thread::sleep(GLANCE),
+            }
+        }
+    }
+
+    fn let_go(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.pressed) {
+            self.set("autofocus", "0")?;
+        }
+        Ok(())
+    }
+
+    fn lens_position(&mut self) -> Option<f64> {
+        self.capabilities.position_told.then(|| self.wire.read("focalposition")?.parse().ok()).flatten()
+    }
+
+    fn nudge(&mut self, nudge: Nudge) -> Result<()> {
+        if nudge == 0 {
+            return Ok(());
+        }
+        let Some((widget, drive)) = &self.drive else {
+            return Err(Error::Camera(format!("the lens of {} cannot be moved by program", self.model)));
+        };
+        let (value, at) = drive.value(nudge, self.at);
+        self.set(widget, &value)?;
+        self.at = at;
+        std::thread::sleep(if nudge.abs() < 6 { NUDGED } else { NUDGED_FAR });
+        Ok(())
+    }
+
+    fn nudge_sizes(&self) -> usize {
+        self.drive.as_ref().map_or(0, |(_, drive)| drive.sizes())
+    }
+
+    fn hold_focus(&mut self, hold: bool) -> Result<()> {
+        self.let_go()?;
+        self.set("focusmode", if hold { MANUAL } else { AUTOFOCUS })
+    }
+
+    fn preview(&mut self) -> Result<Box<[u8]>> {
+        patiently(|| self.wire.preview())
+    }
+
+    fn expose(&mut self) -> Result<Photo> {
+        std::thread::sleep(self.charged_at.saturating_duration_since(Instant::now()).max(self.settle));
+        let (count, time) = (self.files(), self.exposure_time());
+        self.drain()?;
+        let start = Instant::now();
+        if let Err(error) = self.release() {
+            return Err(self.explained(error));
+        }
+        let (files, announced, transfer) = self.fetch(count, start + time + COMING)?;
+        self.charged_at = Instant::now() + self.flash;
+        self.let_go()?;
+        if files.len() < count {
+            let lost = Error::CameraLost(format!(
+                "the camera fired, and no picture came within {} s; look whether it writes to the card only",
+                (time + COMING).as_secs()
+            ));
+            return Err(self.explained(lost));
+        }
+        let exposing = announced.map_or_else(|| start.elapsed(), |at| at - start);
+        Ok(Photo { files, exposing, transfer })
+    }
+
+    fn left_over(&mut self, patience: Duration) -> Result<Vec<PhotoFile>> {
+        let mut files = Vec::new();
+        let mut deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Happening::File(file) = self.wire.next(Duration::from_millis(100))? {
+                files.push(PhotoFile { name: file.name(), bytes: self.wire.fetch(&file)? });
+                deadline = Instant::now() + LEFT_OVER;
+            }
+        }
+        Ok(files)
+    }
+}

@@ -1,0 +1,184 @@
+//! `nearfar shoot`: scan, map, plan, capture, merge.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::scan::scanned;
+use super::tether::{self, CameraArgs, ScanArgs};
+use super::{Device, Exit, INTERRUPT, Talk, capture};
+use crate::backend::{CpuBackend, GpuBackend};
+use crate::camera::{Camera, Point};
+use crate::error::{Error, Result};
+use crate::files::{MergeFile, PlanFile};
+use crate::gpu::sharpness::BAND_ROWS;
+use crate::pipeline::map::Request;
+use crate::pipeline::merge::{self, Job, Options};
+use crate::pipeline::plan;
+use crate::plan::{MAX_STEPS, PlanOptions};
+use crate::session::{Asked, Crew, Event, SessionFile, Stage, estimate};
+
+/// The whole job with a tethered camera: scans the scene, orders and maps the photos, plans N focus steps between the near
+/// and the far point, photographs these, and merges them.
+///
+/// Everything is kept in SESSION. Run again after whatever stopped it, it goes on with the next photo; Ctrl-C ends it after
+/// the present one. The camera is set back to how it was.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:\n  nearfar shoot -o beetle --near 0.5,0.9 --far 0.2,0.1 -n 9\n  \
+    nearfar shoot -o trial --camera sim --near 0.5,0.95 --far 0.5,0.05 -n 9\n  \
+    nearfar shoot -o beetle --manual --watch ~/tethered --near 0.5,0.9 --far 0.2,0.1 -n 9")]
+pub struct Args {
+    /// Folder of the session, new or begun
+    #[arg(short, long, value_name = "SESSION")]
+    output: PathBuf,
+    /// The nearest point to be sharp: X,Y in fractions of the picture
+    #[arg(long, value_name = "X,Y", value_parser = tether::point, allow_hyphen_values = true)]
+    near: Point,
+    /// The farthest point to be sharp
+    #[arg(long, value_name = "X,Y", value_parser = tether::point, allow_hyphen_values = true)]
+    far: Point,
+    /// Focus steps, near and far end included: 2 to 999
+    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true)]
+    steps: usize,
+    /// Side of the autofocus spot as a fraction of the width
+    #[arg(long, default_value_t = PlanOptions::default().af_size, value_name = "F", allow_hyphen_values = true)]
+    af_size: f64,
+    /// Plan the pixel nearest in depth, whatever its texture: for comparison
+    #[arg(long)]
+    no_gravity: bool,
+    #[command(flatten)]
+    scan: ScanArgs,
+    #[command(flatten)]
+    camera: CameraArgs,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    session: &'a Path,
+    scan: usize,
+    steps: usize,
+    missing: &'a [usize],
+    missed: &'a [usize],
+    picture: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merge: Option<MergeFile>,
+}
+
+pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exit> {
+    let options = args.scan.options()?;
+    tether::check_ends(Some(args.near), Some(args.far))?;
+    if !(2..=MAX_STEPS).contains(&args.steps) {
+        return Err(Error::Usage(format!("-n {}: a plan has 2 to {MAX_STEPS} steps", args.steps)));
+    }
+    let asked = Asked { near: Some(args.near), far: Some(args.far), steps: Some(args.steps) };
+    let body = args.camera.body(talk)?;
+    let say = |text: &str| talk.say(text);
+    let camera = args.camera.open(&body, &say)?;
+    let photos = options.max_photos + args.steps;
+    if args.camera.dry_run() {
+        return dry_run(camera, photos, None, talk);
+    }
+    let held = tether::hold(&args.output, true)?;
+    let tell = |event: &Event<'_>| tether::tell(talk, event);
+    let mut crew = held.crew(asked, &args.camera, camera, photos, &tell, talk)?;
+    let device = Device::open(device, talk)?;
+    let captured = tether::with_camera(&mut crew, |crew| {
+        let (map, sharpness) = match &device {
+            Device::Cpu => scanned(crew, &CpuBackend, &options, threads, talk),
+            Device::Gpu(gpu) => scanned(crew, &GpuBackend::new(gpu, BAND_ROWS), &options, threads, talk),
+        }?;
+        if capture::planned(&crew.folder, &map, args.steps)?.is_none() {
+            let options = PlanOptions { steps: args.steps, af_size: args.af_size, gravity: !args.no_gravity };
+            plan::run(&plan::Request { folder: crew.folder.clone(), options }, &INTERRUPT)?;
+        }
+        capture::photograph(crew, &device, sharpness)
+    })?;
+    let (picture, merge) = merged(&crew, &device, threads, talk)?;
+    let report = Report {
+        session: &args.output,
+        scan: crew.session.of(Stage::Scan).count(),
+        steps: args.steps,
+        missing: &captured.missing,
+        missed: &captured.missed,
+        picture: picture.clone(),
+        merge,
+    };
+    let folder = args.output.display();
+    let text = format!(
+        "{} photos of the scan, {} of the stack: {folder}/scan, {folder}/stack\nwhere it was focused:   {folder}/plan.png\ndepth \
+         map:              {folder}/depth.png\nsharp everywhere:       {}",
+        report.scan,
+        crew.session.of(Stage::Stack).count(),
+        picture.display()
+    );
+    talk.result(&report, &text)?;
+    Ok(capture::exit(&captured, talk))
+}
+
+/// Merges the stack, unless that is done.
+fn merged(crew: &Crew<'_>, device: &Device, threads: usize, talk: &Talk) -> Result<(PathBuf, Option<MergeFile>)> {
+    let picture = crew.folder.join("merged.tif");
+    let stack: Vec<_> = crew.session.of(Stage::Stack).filter_map(|shot| shot.picture()).collect();
+    if picture.exists() || stack.len() < 2 {
+        return Ok((picture, None));
+    }
+    let named = |name: &&str| crew.folder.join(name).display().to_string();
+    let steps = |step: usize| {
+        let shot = crew.session.of(Stage::Stack).find(|shot| shot.step == Some(step))?;
+        shot.picture()
+    };
+    let last = crew.session.asked.steps.unwrap_or(stack.len()) - 1;
+    let request = Request {
+        frames: stack.iter().map(|name| crew.folder.join(name)).collect(),
+        near: steps(0).as_ref().map(named),
+        far: steps(last).as_ref().map(named),
+        reference: None,
+        output: picture.clone(),
+        threads,
+    };
+    let job = Job::new(&request, None, Options::default())?;
+    let progress = |stage, done, total| talk.progress(stage, done, total);
+    let outcome = match device {
+        Device::Cpu => merge::run(&CpuBackend, &job, &progress, &INTERRUPT),
+        Device::Gpu(gpu) => merge::run(&GpuBackend::new(gpu, BAND_ROWS), &job, &progress, &INTERRUPT),
+    }?;
+    Ok((picture, Some(outcome.merge)))
+}
+
+#[derive(Serialize)]
+struct DryRun {
+    camera: String,
+    strategy: &'static str,
+    photos: usize,
+    seconds: f64,
+}
+
+/// Says what would be photographed, and how long it would take.
+pub(super) fn dry_run(
+    mut camera: Box<dyn Camera + '_>,
+    photos: usize,
+    planned: Option<(&SessionFile, &PlanFile)>,
+    talk: &Talk,
+) -> Result<Exit> {
+    let condition = camera.condition()?;
+    let found = crate::session::readiness(&condition, camera.strategy(), photos);
+    found.must.iter().chain(&found.should).for_each(|text| talk.warn(text));
+    let time = match planned {
+        Some((session, plan)) => estimate(session, plan.steps.len()),
+        None => Duration::from_secs_f64(1.5 * photos as f64),
+    };
+    let mut text = format!("{}, driven by {}\n", camera.model(), camera.strategy().name());
+    for step in planned.iter().flat_map(|(_, plan)| &plan.steps) {
+        text += &format!("step {:2}  AF {:.3},{:.3}  depth {:.2}\n", step.index + 1, step.x, step.y, step.target_depth);
+    }
+    text += &format!("up to {photos} photos, about {:.0} s; nothing was photographed", time.as_secs_f64());
+    let report = DryRun {
+        camera: camera.model().to_owned(),
+        strategy: camera.strategy().name(),
+        photos,
+        seconds: time.as_secs_f64(),
+    };
+    talk.result(&report, &text)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,128 @@
+//! Frames taken in one by one, as they come out of a camera, so that little is left to do after the last.
+
+use std::path::{Path, PathBuf};
+
+use super::ordering::block_grid;
+use super::register::{halvings, to_linear};
+use super::scratch::{Record, Scratch};
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::frame::{Frame, Size};
+use crate::image_io::{self, Header, Limits};
+use crate::params::cell_for;
+
+/// What one decoding of a frame gives.
+pub(super) struct Analysed {
+    pub record: Record,
+    /// Block sharpness, a list for every grid of blocks that was asked for.
+    pub sharpness: Vec<Vec<f32>>,
+}
+
+/// Focus measure, registration base and colour of a decoded frame with colour.
+pub(super) fn analyse<B: Backend>(
+    backend: &B,
+    frame: &mut Frame,
+    cell: u32,
+    grids: &[Size],
+) -> Result<Analysed> {
+    let color = frame.color.take().expect("colour was asked for");
+    let (measure, mut luma) = backend.analyse(&frame.luma, cell)?;
+    for _ in 0..halvings(color.size) {
+        luma = backend.reduce(&luma);
+    }
+    let sharpness = grids.iter().map(|&grid| Ok(backend.blocks(&measure, grid)?.data)).collect::<Result<_>>()?;
+    let mut base = backend.download(luma)?;
+    base.data.iter_mut().for_each(|value| *value = to_linear(*value));
+    Ok(Analysed { record: Record { measure: backend.download(measure)?, base, color }, sharpness })
+}
+
+/// An empty scratch file in `folder` for frames on `grid`.
+pub(super) fn new_scratch(folder: &Path, grid: Size) -> Result<Scratch> {
+    let mut base = grid;
+    (0..halvings(grid)).for_each(|_| base = base.grid(2));
+    Scratch::new(folder, grid, base)
+}
+
+/// Frames that were taken in.
+pub struct Gathered {
+    pub(super) headers: Vec<Header>,
+    /// Sharpness of the blocks that tell the order.
+    pub(super) blocks: Vec<Vec<f32>>,
+    pub(super) scratch: Scratch,
+    pub(super) size: Size,
+    pub(super) cell: u32,
+    /// The frames.
+    pub files: Vec<PathBuf>,
+    /// For each the sharpness of its blocks: variance of the Laplacian, on [`sharpness_grid`].
+    pub sharpness: Vec<Vec<f32>>,
+    /// Luma of each on a coarse grid, linear, 0…1.
+    pub base: Vec<crate::frame::Plane<f32>>,
+}
+
+/// Blocks of which sharpness is told: half as large as those that tell the order.
+pub fn sharpness_grid(size: Size) -> Size {
+    let grid = size.grid(cell_for(size.width, size.height));
+    let Size { width, height } = block_grid(grid);
+    Size::new((2 * width).min(grid.width), (2 * height).min(grid.height))
+}
+
+impl Gathered {
+    /// None yet, all to be of the size of `first`. Planes are kept in a scratch file in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Picture`] if `first` cannot be used, [`Error::Io`] if nothing can be written to `folder`.
+    pub fn new(folder: &Path, first: &Path) -> Result<Self> {
+        let size = image_io::probe(first, &Limits::default())?.size;
+        let cell = cell_for(size.width, size.height);
+        Ok(Self {
+            headers: Vec::new(),
+            blocks: Vec::new(),
+            scratch: new_scratch(folder, size.grid(cell))?,
+            size,
+            cell,
+            files: Vec::new(),
+            sharpness: Vec::new(),
+            base: Vec::new(),
+        })
+    }
+
+    /// Pixels of a frame.
+    pub const fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Takes a frame in.
+    ///
+    /// # Errors
+    /// [`Error::Picture`] if it cannot be used or is of another size; then it is not among the frames.
+    pub fn add<B: Backend>(&mut self, backend: &B, file: &Path) -> Result<()> {
+        let header = image_io::probe(file, &Limits::default())?;
+        if header.size != self.size {
+            let reason = format!("is {} where the others are {}; set the camera back", header.size, self.size);
+            return Err(Error::picture(file, reason));
+        }
+        let mut frame = image_io::decode(file, &header, Some(self.cell))?;
+        let grids = [block_grid(self.size.grid(self.cell)), sharpness_grid(self.size)];
+        let Analysed { record, sharpness } = analyse(backend, &mut frame, self.cell, &grids)?;
+        let [blocks, fine] = <[Vec<f32>; 2]>::try_from(sharpness).expect("two grids were asked for");
+        self.scratch.put(self.files.len(), &record)?;
+        self.headers.push(header);
+        self.blocks.push(blocks);
+        self.sharpness.push(fine);
+        self.base.push(record.base);
+        self.files.push(file.to_owned());
+        Ok(())
+    }
+}
+
+/// Sharpness of the blocks of one frame: variance of the Laplacian, on [`sharpness_grid`].
+///
+/// # Errors
+/// [`Error::Picture`] if it cannot be used.
+pub fn sharpness<B: Backend>(backend: &B, file: &Path) -> Result<Vec<f32>> {
+    let header = image_io::probe(file, &Limits::default())?;
+    let Size { width, height } = header.size;
+    let frame = image_io::decode(file, &header, None)?;
+    let (measure, _) = backend.analyse(&frame.luma, cell_for(width, height))?;
+    Ok(backend.blocks(&measure, sharpness_grid(header.size))?.data)
+}

@@ -1,0 +1,373 @@
+//! The capture: photographs the planned steps, and looks at each photo for where it really is sharp.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::file::{Shot, Stage};
+use super::scan::home;
+use super::shooting::{Aim, Crew, Event, Taken};
+use super::sweep::Ways;
+use crate::backend::Backend;
+use crate::bells::Bells;
+use crate::camera::{Point, Strategy};
+use crate::error::{Error, Result};
+use crate::files::{MapFile, PlanFile};
+use crate::pipeline::gather::sharpness;
+use crate::pipeline::plan::alternatives;
+use crate::positions::Axis;
+
+/// Miss, in steps, from which a step is tried once more.
+const MISS: f64 = 0.5;
+/// Spots that are tried where the autofocus does not lock, beside the planned one.
+const NEIGHBOURS: usize = 3;
+/// Times a sweep goes through the steps that are missing.
+const SWEEPS: usize = 3;
+/// Misfit of a photo's blocks, as a share of their peaks, from which it shows another scene.
+const STRANGE: f64 = 0.35;
+/// Closer to the target than this share of a step, a lens need not be moved.
+const CLOSE: f64 = 0.06;
+
+/// What came of a capture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// Steps without any photo.
+    pub missing: Vec<usize>,
+    /// Steps whose best photo misses its target by more than half a step.
+    pub missed: Vec<usize>,
+}
+
+/// A capture in progress.
+struct Capture<'c, 'a, 'b, B: Backend> {
+    crew: &'c mut Crew<'a>,
+    backend: &'b B,
+    axis: Axis,
+    bells: Bells,
+    plan: PlanFile,
+    /// Places of all targets, and the usual distance between two.
+    targets: Vec<f64>,
+    pitch: f64,
+    /// Photos not looked at yet, by their place among the session's.
+    unseen: Vec<usize>,
+    started: Instant,
+    taken: usize,
+}
+
+/// Photographs the steps of the plan that are not photographed yet. `scanned` are the sharpness of the map's frames, in
+/// the order of its list, where that is at hand.
+///
+/// # Errors
+/// As those of the camera; [`Error::Usage`] for a plan that does not fit the map.
+pub fn capture<B: Backend>(
+    crew: &mut Crew<'_>,
+    backend: &B,
+    scanned: Option<Vec<(PathBuf, Vec<f32>)>>,
+) -> Result<Captured> {
+    let map = MapFile::read(&crew.folder)?;
+    let plan = PlanFile::read(&crew.folder, &map)?;
+    let axis = map.axis();
+    let scanned = match scanned {
+        Some(scanned) => scanned,
+        None => map
+            .order
+            .iter()
+            .map(|name| crew.folder.join(name))
+            .map(|path| Ok((path.clone(), sharpness(backend, &path)?)))
+            .collect::<Result<_>>()?,
+    };
+    let bells = fit(&crew.folder, &map, &axis, &scanned)?;
+    let targets: Vec<f64> = plan.steps.iter().map(|step| axis.place(step.target_depth)).collect();
+    let span = targets.iter().copied().fold(f64::MIN, f64::max) - targets.iter().copied().fold(f64::MAX, f64::min);
+    let pitch = (span / (targets.len().max(2) - 1) as f64).max(1e-6);
+    let unseen = (0..crew.session.shots.len())
+        .filter(|&i| {
+            let shot = &crew.session.shots[i];
+            shot.stage == Stage::Stack && shot.achieved_depth.is_none()
+        })
+        .collect();
+    let started = Instant::now();
+    let mut capture =
+        Capture { crew, backend, axis, bells, plan, targets, pitch, unseen, started, taken: 0 };
+    capture.look()?;
+    match capture.crew.camera.strategy() {
+        Strategy::AfPoint | Strategy::Manual => capture.by_autofocus()?,
+        Strategy::Sweep | Strategy::Direct => capture.by_sweep()?,
+    }
+    capture.look()?;
+    Ok(capture.outcome())
+}
+
+/// The bells of the map's frames.
+fn fit(folder: &Path, map: &MapFile, axis: &Axis, scanned: &[(PathBuf, Vec<f32>)]) -> Result<Bells> {
+    let mut photos = Vec::new();
+    for (level, frames) in map.clusters.iter().enumerate() {
+        for name in frames {
+            let path = folder.join(name);
+            let found = scanned.iter().find(|(file, _)| *file == path || file.ends_with(name));
+            photos.extend(found.map(|(_, sharpness)| (axis.levels()[level], &sharpness[..])));
+        }
+    }
+    Bells::fit(&photos).ok_or_else(|| {
+        Error::Stack("the scan has fewer than three levels of focus: scan again, with more of the scene in reach".into())
+    })
+}
+
+impl<B: Backend> Capture<'_, '_, '_, B> {
+    /// Miss of a step's best photo, in steps; none without a photo.
+    fn miss(&self, step: usize) -> Option<f64> {
+        let shots = self.crew.session.of(Stage::Stack).filter(|shot| shot.step == Some(step));
+        let misses = shots.map(|shot| {
+            let achieved = shot.achieved_depth.map(|depth| self.axis.place(depth));
+            achieved.map_or(0.0, |at| (at - self.targets[step]).abs() / self.pitch)
+        });
+        misses.min_by(f64::total_cmp)
+    }
+
+    fn photos(&self, step: usize) -> usize {
+        self.crew.session.of(Stage::Stack).filter(|shot| shot.step == Some(step)).count()
+    }
+
+    fn outcome(&self) -> Captured {
+        let steps = 0..self.plan.steps.len();
+        Captured {
+            missing: steps.clone().filter(|&step| self.miss(step).is_none()).collect(),
+            missed: steps.filter(|&step| self.miss(step).is_some_and(|miss| miss > MISS)).collect(),
+        }
+    }
+
+    /// Looks at the photos that were not looked at yet.
+    fn look(&mut self) -> Result<()> {
+        for index in std::mem::take(&mut self.unseen) {
+            if let Some(picture) = self.crew.picture(index) {
+                let blocks = sharpness(self.backend, &picture)?;
+                self.see(index, &blocks)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down where a photo is sharp.
+    fn see(&mut self, index: usize, blocks: &[f32]) -> Result<()> {
+        if blocks.len() != self.bells.blocks.len() {
+            return Err(Error::Usage("the photos are of another size than the scan's: set the camera back".into()));
+        }
+        let Some(place) = self.bells.locate(blocks) else { return self.report(index) };
+        if place.misfit > STRANGE {
+            return Err(Error::Usage(format!(
+                "{}: does not show the scene of the scan: put it back as it was, or start a new session",
+                self.crew.session.shots[index].picture().unwrap_or_default()
+            )));
+        }
+        let depth = self.axis.depth(place.at);
+        let shot = &mut self.crew.session.shots[index];
+        shot.achieved_depth = Some(depth);
+        let missed = shot.step.zip(shot.target_depth);
+        self.crew.save()?;
+        self.report(index)?;
+        if let Some((step, target_depth)) = missed
+            && (place.at - self.targets[step]).abs() > MISS * self.pitch
+        {
+            (self.crew.tell)(&Event::Missed { step, target_depth, achieved_depth: depth });
+        }
+        Ok(())
+    }
+
+    /// Tells of a photo.
+    fn report(&self, index: usize) -> Result<()> {
+        let count = self.plan.steps.len();
+        let left = (0..count).filter(|&step| self.photos(step) == 0).count();
+        let usual = self.started.elapsed().as_secs_f64() / self.taken.max(1) as f64;
+        (self.crew.tell)(&Event::Shot {
+            number: count - left,
+            of: count,
+            shot: &self.crew.session.shots[index],
+            seconds_left: left as f64 * usual,
+        });
+        Ok(())
+    }
+
+    /// Takes a photo of a step while the ones before are looked at.
+    fn take(&mut self, step: usize, aim: &Aim) -> Result<Taken> {
+        self.crew.check()?;
+        let again = self.photos(step);
+        let suffix = if again == 0 { String::new() } else { format!("_{}", again + 1) };
+        let stem = format!("{}/step_{:03}{suffix}", Stage::Stack.folder(), step + 1);
+        let target_depth = Some(self.plan.steps[step].target_depth);
+        let shot = Shot { step: Some(step), target_depth, ..Shot::new(Stage::Stack) };
+        let waiting: Vec<(usize, PathBuf)> = std::mem::take(&mut self.unseen)
+            .into_iter()
+            .filter_map(|index| Some((index, self.crew.picture(index)?)))
+            .collect();
+        let (crew, backend) = (&mut *self.crew, self.backend);
+        let (taken, seen) = thread::scope(|scope| {
+            let shooting = scope.spawn(move || crew.take(shot, stem, aim, &|_| true));
+            let seen: Result<Vec<_>> =
+                waiting.iter().map(|(index, picture)| Ok((*index, sharpness(backend, picture)?))).collect();
+            (shooting.join(), seen)
+        });
+        let taken = taken.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        if let Taken::Photo(index) = taken {
+            self.unseen.push(index);
+            self.taken += 1;
+        }
+        for (index, blocks) in seen? {
+            self.see(index, &blocks)?;
+        }
+        Ok(taken)
+    }
+
+    /// Autofocus at the planned spots; where it does not lock, at the next best.
+    fn by_autofocus(&mut self) -> Result<()> {
+        for step in 0..self.plan.steps.len() {
+            if self.photos(step) == 0 {
+                self.focus_step(step, 0)?;
+            }
+        }
+        self.look()?;
+        // What missed its target gets another spot, once.
+        for step in 0..self.plan.steps.len() {
+            if self.photos(step) == 1 && self.miss(step).is_some_and(|miss| miss > MISS) {
+                self.focus_step(step, 1)?;
+            }
+        }
+        self.look()
+    }
+
+    /// Tries the planned spot and its neighbours, the first `skip` left out.
+    fn focus_step(&mut self, step: usize, skip: usize) -> Result<()> {
+        let planned: Point = [self.plan.steps[step].x, self.plan.steps[step].y];
+        let mut spots = vec![planned];
+        let mut tried = 0;
+        while let Some(&spot) = spots.get(tried) {
+            tried += 1;
+            if tried > skip {
+                match self.take(step, &Aim::Point(spot))? {
+                    Taken::NoLock => (self.crew.tell)(&Event::NoLock { af_point: spot }),
+                    _ => return Ok(()),
+                }
+            }
+            if spots.len() == 1 {
+                spots.extend(alternatives(&self.crew.folder, &self.plan, step, NEIGHBOURS)?);
+            }
+        }
+        if skip == 0 && self.crew.camera.nudge_sizes() > 0 {
+            return self.by_nudges(step);
+        }
+        Ok(())
+    }
+
+    /// Where no spot locks: from the last photo's place by nudges.
+    fn by_nudges(&mut self, step: usize) -> Result<()> {
+        self.look()?;
+        self.crew.note(format!("step {}: the autofocus finds nothing; moving the lens by steps", step + 1));
+        self.crew.camera.hold_focus(true)?;
+        let result = self.sweep_to(step);
+        self.crew.camera.hold_focus(false)?;
+        result
+    }
+
+    fn sweep_to(&mut self, step: usize) -> Result<()> {
+        let ways = self.ways();
+        let last = self.crew.session.of(Stage::Stack).last().and_then(|shot| shot.achieved_depth);
+        let from = match last {
+            Some(depth) => self.axis.place(depth),
+            None => {
+                home(self.crew, &ways)?;
+                self.stop()
+            }
+        };
+        let nudges = ways.toward(self.targets[step] - from);
+        self.take(step, &Aim::Nudges(nudges)).map(drop)
+    }
+
+    /// How far nudges lead on the axis: by the scan, where it was a sweep.
+    fn ways(&self) -> Ways {
+        Ways::nominal(self.crew.camera.nudge_sizes()).scaled(self.scale().0)
+    }
+
+    /// Places on the axis by a unit of the scan's lens places, and the place of its zero.
+    fn scale(&self) -> (f64, f64) {
+        // The scan's photos are on the axis by name: a line through them.
+        let session = &self.crew.session;
+        let points: Vec<(f64, f64)> = session
+            .of(Stage::Scan)
+            .filter_map(|shot| Some((shot.lens?, self.axis_place_of(shot.picture()?)?)))
+            .collect();
+        line(&points).unwrap_or((1.0 / 55.0, 0.0))
+    }
+
+    /// Place of a scan's photo on the axis, if it is in the map.
+    fn axis_place_of(&self, name: &str) -> Option<f64> {
+        let map = MapFile::read(&self.crew.folder).ok()?;
+        let level = map.clusters.iter().position(|level| level.iter().any(|file| file == name))?;
+        self.axis.levels().get(level).copied()
+    }
+
+    /// Place of the near stop on the axis.
+    fn stop(&self) -> f64 {
+        self.scale().1
+    }
+
+    /// From the near stop through the targets, with each photo telling where the lens is.
+    fn by_sweep(&mut self) -> Result<()> {
+        let (ways, mut stop) = (self.ways(), self.stop());
+        let mut scale = 1.0;
+        for _ in 0..SWEEPS {
+            let mut todo: Vec<usize> = (0..self.plan.steps.len())
+                .filter(|&step| self.miss(step).is_none_or(|miss| miss > MISS))
+                .collect();
+            todo.sort_by(|&a, &b| self.targets[a].total_cmp(&self.targets[b]));
+            if todo.is_empty() {
+                break;
+            }
+            home(self.crew, &Ways::nominal(self.crew.camera.nudge_sizes()))?;
+            let mut at = stop;
+            for step in todo {
+                let distance = self.targets[step] - at;
+                let nudges = if distance > CLOSE * self.pitch { ways.scaled(scale).toward(distance) } else { Vec::new() };
+                let expected = ways.scaled(scale).of(&nudges);
+                let from = at;
+                self.take(step, &Aim::Nudges(nudges.clone()))?;
+                at += expected;
+                // The photo tells better.
+                self.look()?;
+                let seen = self.crew.session.of(Stage::Stack).last().and_then(|shot| shot.achieved_depth);
+                if let Some(depth) = seen {
+                    let found = self.axis.place(depth);
+                    if from == stop {
+                        stop += 0.5 * (found - at);
+                    } else if expected > 0.5 * self.pitch {
+                        let ratio = ((found - from) / expected).clamp(0.5, 2.0);
+                        scale *= ratio.powf(0.3);
+                    }
+                    at = found;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Slope and intercept of a line through points (robust: the median of all slopes, Theil 1950 and Sen 1968).
+fn line(points: &[(f64, f64)]) -> Option<(f64, f64)> {
+    let pairs = points.iter().enumerate().flat_map(|(i, a)| points[i + 1..].iter().map(move |b| (a, b)));
+    let mut slopes: Vec<f64> =
+        pairs.filter(|(a, b)| a.0 != b.0).map(|(a, b)| (b.1 - a.1) / (b.0 - a.0)).collect();
+    if slopes.is_empty() {
+        return None;
+    }
+    let median = |values: &mut Vec<f64>| {
+        let middle = values.len() / 2;
+        *values.select_nth_unstable_by(middle, f64::total_cmp).1
+    };
+    let slope = median(&mut slopes);
+    let mut offsets: Vec<f64> = points.iter().map(|(x, y)| y - slope * x).collect();
+    Some((slope, median(&mut offsets)))
+}
+
+/// Time that a capture of so many steps takes, by what a photo took in the scan.
+pub fn estimate(session: &super::file::SessionFile, steps: usize) -> Duration {
+    let times: Vec<f64> = session.of(Stage::Scan).map(|shot| shot.took_ms.values().sum()).collect();
+    let mean = if times.is_empty() { 1500.0 } else { times.iter().sum::<f64>() / times.len() as f64 };
+    Duration::from_secs_f64(mean * steps as f64 / 1000.0)
+}

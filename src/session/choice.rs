@@ -1,0 +1,149 @@
+//! Where to autofocus next in a scan: where the picture has texture that no photo shows sharp yet. Pure functions.
+
+use crate::bells::Bells;
+use crate::camera::Point;
+use crate::frame::{Plane, Size};
+
+/// What is known of a scan so far.
+pub struct Known<'a> {
+    /// Blocks across and down.
+    pub grid: Size,
+    /// Contrast of each block at a scale that blur leaves, see [`texture`].
+    pub texture: &'a [f32],
+    /// The sharpest that each block is in any photo: variance of the Laplacian.
+    pub sharpest: &'a [f32],
+    /// The blocks' bells, once there are photos enough.
+    pub bells: Option<&'a Bells>,
+    /// Where the photos are on the axis.
+    pub places: &'a [f64],
+    /// Points that were tried.
+    pub tried: &'a [Point],
+    /// Circle of confusion in pixels that counts as sharp.
+    pub coc_px: f64,
+}
+
+/// Contrast from which an autofocus has something to hold on to.
+const TEXTURED: f32 = 0.012;
+/// Tried points keep others away by so much of the width.
+const APART: f64 = 0.035;
+/// Weight from which a block's bell is believed.
+const BELIEVED: f64 = 0.5;
+/// Share of the textured blocks that may stay without a sharp photo: there are always some at the edges of things.
+const LEFT: f64 = 0.004;
+/// Blocks of other depths around a block, in the width of the sharp range, that make it a bad place to focus.
+const MIXED: f64 = 1.5;
+
+/// Contrast of every block of `grid`: root mean square of what differs between pixels two apart, of luma.
+pub fn texture(base: &Plane<f32>, grid: Size) -> Vec<f32> {
+    let (width, height) = (base.size.width as usize, base.size.height as usize);
+    let root = |x: usize, y: usize| base.data[y * width + x].max(0.0).sqrt();
+    let mut sums = vec![[0.0f32; 2]; grid.area()];
+    for y in 0..height.saturating_sub(2) {
+        for x in 0..width.saturating_sub(2) {
+            let here = root(x, y);
+            let square = (here - root(x + 2, y)).powi(2) + (here - root(x, y + 2)).powi(2);
+            let block = |at: usize, side: usize, count: u32| (at + 1) * count as usize / side;
+            let at = block(y, height, grid.height) * grid.width as usize + block(x, width, grid.width);
+            sums[at][0] += square;
+            sums[at][1] += 2.0;
+        }
+    }
+    sums.iter().map(|[sum, count]| if *count > 0.0 { (sum / count).sqrt() } else { 0.0 }).collect()
+}
+
+impl Known<'_> {
+    /// Half of the range on the axis that a photo shows sharp.
+    pub fn tolerance(&self) -> Option<f64> {
+        self.bells.map(|bells| self.coc_px * bells.per_px())
+    }
+
+    fn centre(&self, block: usize) -> Point {
+        let (width, height) = (self.grid.width as usize, f64::from(self.grid.height));
+        [((block % width) as f64 + 0.5) / width as f64, ((block / width) as f64 + 0.5) / height]
+    }
+
+    /// Whether a point there would be too close to one that was tried, or to the edge.
+    fn barred(&self, block: usize) -> bool {
+        let [x, y] = self.centre(block);
+        let inside = |at: f64| (0.02..=0.98).contains(&at);
+        let close = |tried: &Point| (tried[0] - x).hypot((tried[1] - y) * 0.66) < APART;
+        !inside(x) || !inside(y) || self.tried.iter().any(close)
+    }
+
+    /// Distance on the axis to the nearest photo.
+    fn away(&self, depth: f64) -> f64 {
+        self.places.iter().map(|place| (place - depth).abs()).fold(f64::MAX, f64::min)
+    }
+
+    /// Share of the textured blocks with a bell that no photo shows sharp.
+    pub fn uncovered(&self) -> f64 {
+        let (Some(bells), Some(tolerance)) = (self.bells, self.tolerance()) else { return 1.0 };
+        let mut sums = [0.0, 0.0];
+        for bell in bells.blocks.iter().filter(|bell| bell.weight >= BELIEVED) {
+            sums[0] += f64::from(u8::from(self.away(bell.depth) > tolerance));
+            sums[1] += 1.0;
+        }
+        sums[0] / f64::max(sums[1], 1.0)
+    }
+
+    /// The point to autofocus at next; none if every textured region is sharp in some photo.
+    pub fn next(&self) -> Option<Point> {
+        self.next_gap().or_else(|| self.next_unknown()).map(|block| self.centre(block))
+    }
+
+    /// The block in the middle of what a photo between those there are would show sharp.
+    fn next_gap(&self) -> Option<usize> {
+        let (bells, tolerance) = (self.bells?, self.tolerance()?);
+        if self.uncovered() <= LEFT {
+            return None;
+        }
+        let open: Vec<(usize, f64)> = (0..bells.blocks.len())
+            .filter(|&block| bells.blocks[block].weight >= BELIEVED)
+            .map(|block| (block, bells.blocks[block].depth))
+            .filter(|&(_, depth)| self.away(depth) > tolerance)
+            .collect();
+        let gain = |depth: f64| open.iter().filter(|(_, other)| (other - depth).abs() <= tolerance).count();
+        let score = |&(block, depth): &(usize, f64)| {
+            let close = self.around(block).filter(|&at| bells.blocks[at].weight >= BELIEVED);
+            let (mut alike, mut all) = (0.0, 0.0);
+            for at in close {
+                alike += f64::from(u8::from((bells.blocks[at].depth - depth).abs() <= MIXED * tolerance));
+                all += 1.0;
+            }
+            let sure: f64 = alike / f64::max(all, 3.0);
+            gain(depth) as f64 * sure * sure * f64::from((self.texture[block] / (3.0 * TEXTURED)).min(1.0))
+        };
+        let free = open.iter().filter(|(block, _)| !self.barred(*block));
+        free.max_by(|a, b| score(a).total_cmp(&score(b))).filter(|best| score(best) > 0.0).map(|best| best.0)
+    }
+
+    /// The most textured block among those that are sharp nowhere, or of which nothing is known.
+    fn next_unknown(&self) -> Option<usize> {
+        let told = |block: usize| self.bells.is_some_and(|bells| bells.blocks[block].weight >= 0.25);
+        // Sharp blocks have fine contrast beside the coarse one.
+        let ratio = |block: usize| self.sharpest[block].max(0.0).sqrt() / self.texture[block].max(TEXTURED);
+        let mut ratios: Vec<f32> =
+            (0..self.texture.len()).filter(|&b| self.texture[b] >= TEXTURED).map(ratio).collect();
+        if ratios.is_empty() {
+            return None;
+        }
+        let at = ratios.len() * 9 / 10;
+        let sharp = *ratios.select_nth_unstable_by(at, f32::total_cmp).1;
+        let score = |block: usize| {
+            let textured = self.around(block).filter(|&at| self.texture[at] >= TEXTURED).count() as f32 / 9.0;
+            textured * (self.texture[block] / (4.0 * TEXTURED)).min(1.0) * (1.0 - ratio(block) / sharp.max(1e-6)).max(0.0)
+        };
+        let open = (0..self.texture.len())
+            .filter(|&block| self.texture[block] >= TEXTURED && !told(block) && !self.barred(block));
+        open.max_by(|&a, &b| score(a).total_cmp(&score(b))).filter(|&best| score(best) > 0.25)
+    }
+
+    /// The block and its eight neighbours, as far as there are any.
+    fn around(&self, block: usize) -> impl Iterator<Item = usize> {
+        let (width, height) = (self.grid.width as usize, self.grid.height as usize);
+        let (x, y) = (block % width, block / width);
+        let columns = x.saturating_sub(1)..(x + 2).min(width);
+        let rows = y.saturating_sub(1)..(y + 2).min(height);
+        rows.flat_map(move |y| columns.clone().map(move |x| y * width + x))
+    }
+}

@@ -1,0 +1,15 @@
+//! A session: one scene, one camera, one folder. Scan, capture, and going on after whatever stopped it.
+
+mod capture;
+mod check;
+mod choice;
+mod file;
+mod scan;
+mod shooting;
+mod sweep;
+
+pub use capture::{Captured, capture, estimate};
+pub use check::{Readiness, changed, readiness};
+pub use file::{Asked, NAME, Pending, SessionFile, Shot, Stage};
+pub use scan::{ScanOptions, scan};
+pub use shooting::{Crew, Event};

@@ -1,0 +1,362 @@
+//! The scan: photographs the scene at so many levels of focus that every textured region is sharp in some photo.
+
+use std::thread;
+
+use super::choice::{Known, texture};
+use super::file::{Shot, Stage};
+use super::shooting::{Aim, Crew, Event, Taken};
+use super::sweep::Ways;
+use crate::backend::Backend;
+use crate::bells::Bells;
+use crate::camera::{Point, Strategy};
+use crate::error::{Error, Result};
+use crate::image_io;
+use crate::pipeline::gather::{Gathered, sharpness_grid};
+
+/// How to scan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScanOptions {
+    /// Photos at the most. Default: 40.
+    pub max_photos: usize,
+    /// Share of what one photo shows sharp that the next shows sharp too, 0…0.8. Default: 0.2.
+    pub overlap: f64,
+    /// Circle of confusion in pixels that counts as sharp. Default: 1.5.
+    pub coc_px: f64,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self { max_photos: 40, overlap: 0.2, coc_px: 1.5 }
+    }
+}
+
+/// Autofocus points without a new level, after which the scan ends.
+const FRUITLESS: usize = 5;
+/// Autofocuses that fail one after the other before a photo is taken where the lens stands.
+const FAILURES: usize = 3;
+/// Where the camera's own scale of 0 … 100 is all there is to go by: less than this apart is one level.
+const SAME_PLACE: f64 = 0.8;
+/// Nominal way of the first steps of a sweep.
+const FIRST_STEP: f64 = 55.0;
+/// Photos from which a sweep knows its own step.
+const KNOWING: usize = 7;
+/// Change of the blocks, as a share of the sharpest, below which a picture shows no move of the lens.
+const STILL: f64 = 0.004;
+/// Correlation of two photos of one scene, however they are focused, at the least.
+const ALIKE: f64 = 0.6;
+
+/// A scan in progress.
+pub struct Scan<'c, 'a, 'b, B: Backend> {
+    crew: &'c mut Crew<'a>,
+    backend: &'b B,
+    options: ScanOptions,
+    gathered: Option<Gathered>,
+    /// Photos by their place among the session's, in the order taken, of which the last may not be taken in yet.
+    shots: Vec<usize>,
+    tried: Vec<Point>,
+    /// Places on the axis where photos were not worth taking.
+    passed: Vec<f64>,
+}
+
+/// Scans, or goes on with a scan; the photos taken in, and where on the axis each is.
+///
+/// # Errors
+/// As those of the camera, [`Error::Stack`] if hardly anything can be focused on, [`Error::Io`].
+pub fn scan<B: Backend>(crew: &mut Crew<'_>, backend: &B, options: &ScanOptions) -> Result<Gathered> {
+    let shots = (0..crew.session.shots.len()).filter(|&i| crew.session.shots[i].stage == Stage::Scan).collect();
+    let tried = crew.session.of(Stage::Scan).filter_map(|shot| shot.af_point).collect();
+    let options = options.clone();
+    let mut scan =
+        Scan { crew, backend, options, gathered: None, shots, tried, passed: Vec::new() };
+    scan.take_in()?;
+    if scan.crew.session.scan_ended.is_none() {
+        let reason = match scan.crew.camera.strategy() {
+            Strategy::AfPoint | Strategy::Manual => scan.by_autofocus()?,
+            Strategy::Sweep | Strategy::Direct => scan.by_sweep()?,
+        };
+        scan.take_in()?;
+        scan.crew.note(format!("{} photos of the scene: {reason}", scan.shots.len()));
+        scan.crew.session.scan_ended = Some(reason);
+        scan.crew.save()?;
+    }
+    scan.gathered.ok_or_else(|| Error::Stack("the scan has no photo".into()))
+}
+
+impl<B: Backend> Scan<'_, '_, '_, B> {
+    /// Looks at the photos that were not looked at yet.
+    fn take_in(&mut self) -> Result<()> {
+        let done = self.gathered.as_ref().map_or(0, |gathered| gathered.files.len());
+        for &index in &self.shots[done..] {
+            let picture = self.crew.picture(index).ok_or_else(|| {
+                Error::Usage("a photo of the session has no file; set the camera to JPEG, or RAW and JPEG".into())
+            })?;
+            if self.gathered.is_none() {
+                self.gathered = Some(Gathered::new(&self.crew.folder, &picture)?);
+            }
+            if let Some(gathered) = &mut self.gathered {
+                gathered.add(self.backend, &picture)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a photo while the ones before are looked at.
+    fn take(&mut self, shot: Shot, aim: &Aim, worth: &(dyn Fn(f64) -> bool + Sync)) -> Result<Taken> {
+        self.crew.check()?;
+        let stem = self.crew.scan_stem();
+        let started = std::time::Instant::now();
+        let done = self.gathered.as_ref().map_or(0, |gathered| gathered.files.len());
+        let waiting: Vec<_> = self.shots[done..].iter().filter_map(|&index| self.crew.picture(index)).collect();
+        let (crew, gathered, backend) = (&mut *self.crew, &mut self.gathered, self.backend);
+        let (taken, added) = thread::scope(|scope| {
+            let shooting = scope.spawn(move || crew.take(shot, stem, aim, worth));
+            let added = waiting.iter().try_for_each(|picture| match gathered {
+                Some(gathered) => gathered.add(backend, picture),
+                None => Ok(()),
+            });
+            (shooting.join(), added)
+        });
+        let taken = taken.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        added?;
+        if let Taken::Photo(index) = taken {
+            self.shots.push(index);
+            let left = self.options.max_photos.saturating_sub(self.shots.len()).min(18 - self.shots.len().min(18));
+            (self.crew.tell)(&Event::Shot {
+                number: self.shots.len(),
+                of: self.options.max_photos,
+                shot: &self.crew.session.shots[index],
+                seconds_left: left as f64 * started.elapsed().as_secs_f64(),
+            });
+            if self.gathered.is_none() || self.shots.len() == 2 {
+                self.take_in()?;
+                self.check_scene()?;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Whether the photos show one scene: a session that goes on may find another.
+    fn check_scene(&self) -> Result<()> {
+        let Some(gathered) = &self.gathered else { return Ok(()) };
+        let [.., before, last] = &gathered.base[..] else { return Ok(()) };
+        let alike = correlation(&before.data, &last.data);
+        if alike < ALIKE {
+            let text = format!(
+                "the scene or the exposure changed since the photo before (correlation {alike:.2}): put it back, or start \
+                 a new session in another folder"
+            );
+            return Err(Error::Usage(text));
+        }
+        Ok(())
+    }
+
+    /// Where the photos are on the axis: as the camera tells, or by their order.
+    fn places(&self) -> Vec<f64> {
+        let told: Option<Vec<f64>> = self.shots.iter().map(|&index| self.crew.session.shots[index].lens).collect();
+        told.unwrap_or_default()
+    }
+
+    /// What is known, handed to `work`.
+    fn known<R>(&self, places: &[f64], work: impl FnOnce(&Known<'_>) -> R) -> Option<R> {
+        let gathered = self.gathered.as_ref()?;
+        let grid = sharpness_grid(gathered.size());
+        let count = gathered.files.len();
+        let mut contrast = vec![0.0f32; grid.area()];
+        let mut sharpest = vec![0.0f32; grid.area()];
+        for (base, sharpness) in gathered.base.iter().zip(&gathered.sharpness) {
+            let each = contrast.iter_mut().zip(texture(base, grid)).zip(sharpest.iter_mut().zip(sharpness));
+            for ((contrast, here), (sharpest, sharpness)) in each {
+                *contrast = contrast.max(here);
+                *sharpest = sharpest.max(*sharpness);
+            }
+        }
+        let photos: Vec<(f64, &[f32])> =
+            places.iter().take(count).zip(&gathered.sharpness).map(|(&at, s)| (at, &s[..])).collect();
+        let bells = if photos.len() == count { Bells::fit(&photos) } else { None };
+        let all: Vec<f64> = places.iter().chain(&self.passed).copied().collect();
+        let coc_px = self.options.coc_px * (1.0 - self.options.overlap);
+        Some(work(&Known {
+            grid,
+            texture: &contrast,
+            sharpest: &sharpest,
+            bells: bells.as_ref(),
+            places: &all,
+            tried: &self.tried,
+            coc_px,
+        }))
+    }
+
+    /// Autofocus at the anchors, then where nothing is sharp yet.
+    fn by_autofocus(&mut self) -> Result<String> {
+        let anchors = [self.crew.session.asked.near, self.crew.session.asked.far];
+        let taken = self.shots.len();
+        let mut anchors: Vec<Point> = anchors.into_iter().flatten().skip(taken).collect();
+        anchors.reverse();
+        let (mut fruitless, mut failures) = (0, 0);
+        loop {
+            if self.shots.len() >= self.options.max_photos {
+                return Ok(format!("as many as were allowed ({})", self.options.max_photos));
+            }
+            let anchored = anchors.pop();
+            let places = self.places();
+            let mut tolerance = None;
+            let point = match anchored {
+                Some(point) => Some(point),
+                None if self.gathered.is_none() => Some([0.5, 0.5]),
+                None => self
+                    .known(&places, |known| {
+                        tolerance = known.tolerance();
+                        known.next()
+                    })
+                    .flatten(),
+            };
+            let Some(point) = point else {
+                // The last photo may show what is missing.
+                let behind = self.gathered.as_ref().is_some_and(|gathered| gathered.files.len() < self.shots.len());
+                if behind {
+                    self.take_in()?;
+                    continue;
+                }
+                return Ok("every textured region is sharp in some of them".into());
+            };
+            if fruitless >= FRUITLESS {
+                return Ok(format!("the last {FRUITLESS} points gave no new level"));
+            }
+            self.tried.push(point);
+            let apart = tolerance.map_or(SAME_PLACE, |tolerance: f64| (0.5 * tolerance).max(SAME_PLACE));
+            let known_places = [places, self.passed.clone()].concat();
+            let worth =
+                |at: f64| anchored.is_some() || known_places.iter().all(|place| (place - at).abs() >= apart);
+            match self.take(Shot::new(Stage::Scan), &Aim::Point(point), &worth)? {
+                Taken::Photo(_) => (fruitless, failures) = (0, 0),
+                Taken::Known(at) => {
+                    self.passed.push(at);
+                    fruitless += 1;
+                }
+                Taken::NoLock => {
+                    (self.crew.tell)(&Event::NoLock { af_point: point });
+                    (fruitless, failures) = (fruitless + 1, failures + 1);
+                    if anchored.is_some() {
+                        return Err(Error::Usage(format!(
+                            "the autofocus finds nothing at {:.3},{:.3}, an end of the range: choose a point with texture \
+                             for --near and --far",
+                            point[0], point[1]
+                        )));
+                    }
+                    if failures == FAILURES {
+                        self.where_it_stands()?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A photo where the lens stands: some cameras focus again after one.
+    fn where_it_stands(&mut self) -> Result<()> {
+        self.crew.camera.hold_focus(true)?;
+        let taken = self.take(Shot::new(Stage::Scan), &Aim::Nudges(Vec::new()), &|_| true);
+        self.crew.camera.hold_focus(false)?;
+        taken.map(drop)
+    }
+
+    /// From the near stop to where nothing gets sharper any more, always toward far.
+    fn by_sweep(&mut self) -> Result<String> {
+        let ways = Ways::nominal(self.crew.camera.nudge_sizes());
+        home(self.crew, &ways)?;
+        // Of a scan that was interrupted: from the stop to behind its last photo.
+        let last = self.places().last().copied();
+        let (mut place, mut wanted) = (0.0, last.map_or(0.0, |last| last + FIRST_STEP));
+        let mut step = FIRST_STEP;
+        loop {
+            if self.shots.len() >= self.options.max_photos {
+                return Ok(format!("as many as were allowed ({})", self.options.max_photos));
+            }
+            let nudges = ways.toward(wanted);
+            place += ways.of(&nudges);
+            let shot = Shot { lens: Some(place), ..Shot::new(Stage::Scan) };
+            self.take(shot, &Aim::Nudges(nudges), &|_| true)?;
+            let places = self.places();
+            let told = self.known(&places, |known| (self.ended(known), known.tolerance()));
+            let (reason, tolerance) = told.unwrap_or((None, None));
+            if let Some(reason) = reason {
+                return Ok(reason);
+            }
+            if let Some(tolerance) = tolerance.filter(|_| places.len() >= KNOWING) {
+                step = (2.0 * tolerance).clamp(0.6 * step, 1.5 * step);
+            }
+            wanted = step;
+        }
+    }
+
+    /// Why the sweep can end, if it can.
+    fn ended(&self, known: &Known<'_>) -> Option<String> {
+        let gathered = self.gathered.as_ref()?;
+        let [.., before, last] = &gathered.sharpness[..] else { return None };
+        if gathered.files.len() > 4 && change(before, last) < STILL {
+            return Some("the lens is at its far stop".into());
+        }
+        let (bells, tolerance) = (known.bells?, known.tolerance()?);
+        let now = *known.places.get(gathered.files.len() - 1)?;
+        if gathered.files.len() < KNOWING {
+            return None;
+        }
+        let told: Vec<f64> =
+            bells.blocks.iter().filter(|bell| bell.weight >= 0.5).map(|bell| bell.depth).collect();
+        let ahead = told.iter().filter(|&&depth| depth > now - 3.0 * tolerance).count();
+        (told.len() > 20 && (ahead as f64) < 0.002 * told.len() as f64)
+            .then(|| "nothing gets sharper any more".to_owned())
+    }
+}
+
+/// Leads the lens to its near stop: as far as the pictures change, and once more.
+pub fn home(crew: &mut Crew<'_>, ways: &Ways) -> Result<()> {
+    const TIMES: usize = 12;
+    let mut before: Option<Vec<f32>> = None;
+    for _ in 0..TIMES {
+        crew.check()?;
+        crew.camera.nudge(-ways.largest())?;
+        let Ok(preview) = crew.camera.preview() else { continue };
+        let Ok(seen) = preview_luma(&preview) else { continue };
+        let still = before.as_ref().is_some_and(|before| mean_change(before, &seen) < 0.002);
+        if still {
+            break;
+        }
+        before = Some(seen);
+    }
+    Ok(())
+}
+
+/// Luma of a preview, 0…1.
+fn preview_luma(jpeg: &[u8]) -> Result<Vec<f32>> {
+    let picture = image_io::decode_live_view(jpeg)?;
+    Ok(picture.data.iter().map(|&value| f32::from(value) / 255.0).collect())
+}
+
+fn mean_change(a: &[f32], b: &[f32]) -> f32 {
+    if a.len() != b.len() {
+        return f32::MAX;
+    }
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len().max(1) as f32
+}
+
+/// How much two photos' blocks differ in sharpness, as a share of the sharpest: root mean square.
+fn change(a: &[f32], b: &[f32]) -> f64 {
+    let root = |value: &f32| f64::from(value.max(0.0)).sqrt();
+    let peak = a.iter().chain(b).map(root).fold(1e-9, f64::max);
+    let squares: f64 = a.iter().zip(b).map(|(a, b)| ((root(a) - root(b)) / peak).powi(2)).sum();
+    (squares / a.len().max(1) as f64).sqrt()
+}
+
+/// Correlation of two planes.
+fn correlation(a: &[f32], b: &[f32]) -> f64 {
+    let mean = |v: &[f32]| v.iter().map(|&x| f64::from(x)).sum::<f64>() / v.len().max(1) as f64;
+    let (ma, mb) = (mean(a), mean(b));
+    let mut sums = [0.0; 3];
+    for (a, b) in a.iter().zip(b) {
+        let (a, b) = (f64::from(*a) - ma, f64::from(*b) - mb);
+        sums[0] += a * b;
+        sums[1] += a * a;
+        sums[2] += b * b;
+    }
+    sums[0] / (sums[1] * sums[2]).sqrt().max(1e-12)
+}
