@@ -10,7 +10,7 @@ use rayon::prelude::*;
 /// spectrum falls with frequency, falls about so; measured on rendered scenes of three kinds.
 const FLANK: f64 = 1.1;
 /// Half width of a bell as a circle of confusion in pixels, likewise measured.
-pub const WIDTH_PX: f64 = 2.2;
+pub const WIDTH_PX: f64 = 4.0;
 /// Places tried across the axis and a little beyond its ends.
 const PLACES: usize = 240;
 /// Widths tried, as shares of the axis: the least, and the factor from one to the next.

@@ -348,7 +348,7 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
     }
 }
 
-/// Slope and intercept of a line through points (robust: the median of all slopes, Theil 1950 and Sen 1968).
+/// Slope and intercept of a line through points: the median of all slopes (Theil 1950, Sen 1968), through the first.
 fn line(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     let pairs = points.iter().enumerate().flat_map(|(i, a)| points[i + 1..].iter().map(move |b| (a, b)));
     let mut slopes: Vec<f64> =
@@ -361,7 +361,10 @@ fn line(points: &[(f64, f64)]) -> Option<(f64, f64)> {
         *values.select_nth_unstable_by(middle, f64::total_cmp).1
     };
     let slope = median(&mut slopes);
-    let mut offsets: Vec<f64> = points.iter().map(|(x, y)| y - slope * x).collect();
+    // What scatters adds up along a sweep: the first ones tell best where it began.
+    let mut first = points.to_vec();
+    first.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut offsets: Vec<f64> = first.iter().take(3).map(|(x, y)| y - slope * x).collect();
     Some((slope, median(&mut offsets)))
 }
 

@@ -29,7 +29,7 @@ const APART: f64 = 0.035;
 /// Weight from which a block's bell is believed.
 const BELIEVED: f64 = 0.5;
 /// Share of the textured blocks that may stay without a sharp photo: there are always some at the edges of things.
-const LEFT: f64 = 0.004;
+const LEFT: f64 = 0.002;
 /// Blocks of other depths around a block, in the width of the sharp range, that make it a bad place to focus.
 const MIXED: f64 = 1.5;
 
@@ -73,6 +73,17 @@ impl Known<'_> {
     /// Distance on the axis to the nearest photo.
     fn away(&self, depth: f64) -> f64 {
         self.places.iter().map(|place| (place - depth).abs()).fold(f64::MAX, f64::min)
+    }
+
+    /// Depth of what is seen around a point: the median of the blocks whose bells are believed.
+    pub fn depth_at(&self, [x, y]: Point) -> Option<f64> {
+        let bells = self.bells?;
+        let place = |at: f64, count: u32| ((at * f64::from(count)) as usize).min(count as usize - 1);
+        let block = place(y, self.grid.height) * self.grid.width as usize + place(x, self.grid.width);
+        let believed = self.around(block).map(|at| bells.blocks[at]).filter(|bell| bell.weight >= BELIEVED);
+        let mut depths: Vec<f64> = believed.map(|bell| bell.depth).collect();
+        let middle = depths.len() / 2;
+        (depths.len() > 2).then(|| *depths.select_nth_unstable_by(middle, f64::total_cmp).1)
     }
 
     /// Share of the textured blocks with a bell that no photo shows sharp.

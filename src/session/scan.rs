@@ -39,7 +39,7 @@ const SAME_PLACE: f64 = 0.8;
 /// Nominal way of the first steps of a sweep.
 const FIRST_STEP: f64 = 55.0;
 /// Photos from which a sweep knows its own step.
-const KNOWING: usize = 7;
+const KNOWING: usize = 5;
 /// Change of the blocks, as a share of the sharpest, below which a picture shows no move of the lens.
 const STILL: f64 = 0.004;
 /// Correlation of two photos of one scene, however they are focused, at the least.
@@ -173,6 +173,7 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         let photos: Vec<(f64, &[f32])> =
             places.iter().take(count).zip(&gathered.sharpness).map(|(&at, s)| (at, &s[..])).collect();
         let bells = if photos.len() == count { Bells::fit(&photos) } else { None };
+        tracing::debug!("half width of the bells: {:?}", bells.as_ref().map(|bells| bells.width));
         let all: Vec<f64> = places.iter().chain(&self.passed).copied().collect();
         let coc_px = self.options.coc_px * (1.0 - self.options.overlap);
         Some(work(&Known {
@@ -292,18 +293,23 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
     fn ended(&self, known: &Known<'_>) -> Option<String> {
         let gathered = self.gathered.as_ref()?;
         let [.., before, last] = &gathered.sharpness[..] else { return None };
-        if gathered.files.len() > 4 && change(before, last) < STILL {
+        if gathered.files.len() < KNOWING {
+            return None;
+        }
+        tracing::debug!("change of the blocks: {:.4}", change(before, last));
+        if change(before, last) < STILL {
             return Some("the lens is at its far stop".into());
         }
         let (bells, tolerance) = (known.bells?, known.tolerance()?);
         let now = *known.places.get(gathered.files.len() - 1)?;
-        if gathered.files.len() < KNOWING {
-            return None;
+        if self.crew.session.asked.far.and_then(|far| known.depth_at(far)).is_some_and(|far| now > far + 3.0 * tolerance)
+        {
+            return Some("the far point is behind".into());
         }
         let told: Vec<f64> =
             bells.blocks.iter().filter(|bell| bell.weight >= 0.5).map(|bell| bell.depth).collect();
         let ahead = told.iter().filter(|&&depth| depth > now - 3.0 * tolerance).count();
-        (told.len() > 20 && (ahead as f64) < 0.002 * told.len() as f64)
+        (told.len() > 20 && (ahead as f64) < 0.005 * told.len() as f64)
             .then(|| "nothing gets sharper any more".to_owned())
     }
 }

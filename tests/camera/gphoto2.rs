@@ -46,6 +46,12 @@ pub struct Done {
     pub took: Duration,
 }
 
+/// Held by whoever works with a body.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Camera {
     pub fn new(body: BodyKind, faults: &[&str]) -> Self {
         let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
@@ -53,9 +59,8 @@ impl Camera {
     }
 
     pub fn with(settings: BodySettings) -> Self {
-        static ALONE: Mutex<()> = Mutex::new(());
         static VIEW: OnceLock<View> = OnceLock::new();
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = alone();
         let view = VIEW.get_or_init(|| {
             let subject = Subject::Painted { kind: SceneKind::Desk, size: SIZE, seed: 2 };
             View::new(&subject, Lens { coc_px: 24.0, breathing: 0.02 }).unwrap()

@@ -5,3 +5,4 @@ mod capabilities;
 mod command_line;
 mod faults;
 mod gphoto2;
+mod shooting;
