@@ -43,18 +43,20 @@ pub struct Sample {
 }
 
 /// Positions of `levels` levels (at least two) along the focus axis, linear in inverse object distance, rising from 0 to
-/// `levels` − 1: even steps would be 1. Without samples they are even.
-pub fn positions(samples: &[Sample], levels: usize) -> Vec<f64> {
+/// `levels` − 1: even steps would be 1. `told` is where the levels are about, if a camera told, rising in any unit: where
+/// no sample tells better they stay there; else they are even.
+pub fn positions(samples: &[Sample], levels: usize, told: Option<&[f64]>) -> Vec<f64> {
     let even: Vec<f64> = (0..levels).map(|level| level as f64).collect();
+    let start = told.filter(|told| told.len() == levels).and_then(fitted).unwrap_or(even);
     let span = levels.min(SPAN);
     // Three values a curve are all taken up by its depth, width and height.
     if span < 4 || samples.is_empty() {
-        return even;
+        return start;
     }
-    let mut bells: Vec<Bell> = samples.iter().map(|sample| Bell::new(sample, span)).collect();
-    let (mut at, mut flank) = (even, FLANK);
+    let mut bells: Vec<Bell> = samples.iter().map(|sample| Bell::new(sample, span, &start)).collect();
+    let (mut at, mut flank) = (start.clone(), FLANK);
     for _ in 0..ITERATIONS {
-        let Some(moved) = step(&mut bells, &at, flank) else { break };
+        let Some(moved) = step(&mut bells, &at, &start, flank) else { break };
         let before = at.clone();
         for (at, moved) in at.iter_mut().zip(moved.iter()) {
             *at += moved;
@@ -66,6 +68,18 @@ pub fn positions(samples: &[Sample], levels: usize) -> Vec<f64> {
         }
     }
     at
+}
+
+/// What a camera told, as positions; none unless it rises.
+fn fitted(told: &[f64]) -> Option<Vec<f64>> {
+    let (first, last) = (*told.first()?, *told.last()?);
+    let scale = (told.len() - 1) as f64 / (last - first);
+    let mut at: Vec<f64> = told.iter().map(|place| (place - first) * scale).collect();
+    let rises = at.windows(2).all(|pair| pair[1] > pair[0]);
+    rises.then(|| {
+        keep_rising(&mut at);
+        at
+    })
 }
 
 /// For every level of at least one the step after it over the step before it; 1 for the outermost.
@@ -134,10 +148,10 @@ struct Own {
 }
 
 impl Bell {
-    fn new(sample: &Sample, span: usize) -> Self {
+    fn new(sample: &Sample, span: usize, start: &[f64]) -> Self {
         let values = sample.values[..span].to_vec();
         let peak = (0..span).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0);
-        let (height, depth) = (values[peak], (sample.first + peak) as f64);
+        let (height, depth) = (values[peak], start[sample.first + peak]);
         let (first, weight) = (sample.first, sample.weight);
         Self { first, values, weight, height, depth, breadth: WIDTH.ln(), own: None }
     }
@@ -201,16 +215,16 @@ impl Bell {
 }
 
 /// One Gauss–Newton step: changes of the levels and, last, of the flank. `None` if the equations have no solution.
-fn step(bells: &mut [Bell], at: &[f64], flank: f64) -> Option<DVector<f64>> {
+fn step(bells: &mut [Bell], at: &[f64], start: &[f64], flank: f64) -> Option<DVector<f64>> {
     let levels = at.len();
     let mut matrix = DMatrix::zeros(levels + 1, levels + 1);
     let mut right = DVector::zeros(levels + 1);
     for bell in &mut *bells {
         bell.add(at, flank, &mut matrix, &mut right);
     }
-    for (i, at) in at.windows(3).enumerate() {
+    for (i, (at, start)) in at.windows(3).zip(start.windows(3)).enumerate() {
         const CURVATURE: [f64; 3] = [1.0, -2.0, 1.0];
-        let bend = at[0] - 2.0 * at[1] + at[2];
+        let bend = (at[0] - start[0]) - 2.0 * (at[1] - start[1]) + (at[2] - start[2]);
         for (j, a) in CURVATURE.iter().enumerate() {
             right[i + j] -= EVENNESS * a * bend;
             for (k, b) in CURVATURE.iter().enumerate() {
@@ -265,7 +279,7 @@ mod tests {
     #[test]
     fn uneven_steps_are_found_from_slanted_surfaces() {
         let depths: Vec<f64> = (0..400).map(|i| f64::from(i) * 7.0 / 399.0).collect();
-        let found = positions(&samples(&TRUTH, &depths), TRUTH.len());
+        let found = positions(&samples(&TRUTH, &depths), TRUTH.len(), None);
         for (found, truth) in found.iter().zip(TRUTH) {
             assert!((found - truth).abs() < 0.03, "{found} is not {truth}");
         }
@@ -278,7 +292,7 @@ mod tests {
             let scale = 19.0 / steps.iter().sum::<f64>();
             let truth: Vec<f64> = (0..20).map(|level| steps[..level].iter().sum::<f64>() * scale).collect();
             let depths: Vec<f64> = (0..3000).map(|i| f64::from(i) * 19.0 / 2999.0).collect();
-            let found = step_ratios(&positions(&samples(&truth, &depths), truth.len()));
+            let found = step_ratios(&positions(&samples(&truth, &depths), truth.len(), None));
             for ratio in &found[1..19] {
                 assert!((f64::from(*ratio) - growth).abs() < 0.03, "{growth}: {found:?}");
             }
@@ -288,7 +302,7 @@ mod tests {
     #[test]
     fn surfaces_each_within_one_level_tell_as_well() {
         let depths: Vec<f64> = (0..400).map(|i| TRUTH[i % 8] + 0.1).collect();
-        let found = positions(&samples(&TRUTH, &depths), TRUTH.len());
+        let found = positions(&samples(&TRUTH, &depths), TRUTH.len(), None);
         for (found, truth) in found.iter().zip(TRUTH) {
             assert!((found - truth).abs() < 0.06, "{found} is not {truth}");
         }
@@ -301,9 +315,24 @@ mod tests {
         for (i, sample) in all.iter_mut().enumerate().step_by(5) {
             sample.values[i % SPAN] += 1.0 + (i % 4) as f64;
         }
-        let found = positions(&all, TRUTH.len());
+        let found = positions(&all, TRUTH.len(), None);
         for (found, truth) in found.iter().zip(TRUTH) {
             assert!((found - truth).abs() < 0.1, "{found} is not {truth}");
+        }
+    }
+
+    #[test]
+    fn what_a_camera_tells_counts_where_no_sample_does() {
+        let told = [10.0, 11.0, 14.0, 20.0];
+        assert_eq!(positions(&[], 4, Some(&told)), [0.0, 0.3, 1.2, 3.0].map(|at: f64| at));
+        for wrong in [&[1.0, 0.0, 2.0, 3.0][..], &[0.0, 1.0], &[1.0; 4], &[f64::NAN, 0.0, 1.0, 2.0]] {
+            assert_eq!(positions(&[], 4, Some(wrong)), [0.0, 1.0, 2.0, 3.0]);
+        }
+        let depths: Vec<f64> = (0..400).map(|i| f64::from(i) * 7.0 / 399.0).collect();
+        let rough: Vec<f64> = TRUTH.iter().enumerate().map(|(i, at)| at + 0.2 * (i % 2) as f64).collect();
+        let found = positions(&samples(&TRUTH, &depths), TRUTH.len(), Some(&rough));
+        for (found, truth) in found.iter().zip(TRUTH) {
+            assert!((found - truth).abs() < 0.05, "{found} is not {truth}");
         }
     }
 
@@ -319,10 +348,10 @@ mod tests {
 
     #[test]
     fn without_evidence_steps_are_even() {
-        assert_eq!(positions(&[], 6), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert_eq!(positions(&samples(&[0.0, 0.4, 2.0], &[0.1, 1.0]), 3), [0.0, 1.0, 2.0]);
+        assert_eq!(positions(&[], 6, None), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(positions(&samples(&[0.0, 0.4, 2.0], &[0.1, 1.0]), 3, None), [0.0, 1.0, 2.0]);
         let flat = vec![Sample { first: 0, values: [0.0; SPAN], weight: 1.0 }; 50];
-        for (i, at) in positions(&flat, 7).into_iter().enumerate() {
+        for (i, at) in positions(&flat, 7, None).into_iter().enumerate() {
             assert!((at - i as f64).abs() < 0.2, "{at} is not {i}");
         }
         assert_eq!(step_ratios(&[0.0, 1.0, 3.0]), [1.0, 2.0, 1.0]);

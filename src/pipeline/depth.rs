@@ -81,17 +81,19 @@ const PASSES: usize = 3;
 
 /// Depth, confidence and, where asked for, an all-in-focus preview of at least two `levels` on the reference's grid.
 ///
-/// The registered measures in `scratch` are in the reference's geometry and exposure; `energy` is their mean over the frames.
+/// `told` is where a camera says the levels are. The registered measures in `scratch` are in the reference's geometry and exposure; `energy` is their mean over the frames.
 ///
 /// # Errors
 /// [`crate::error::Error::Io`] from the scratch file, [`crate::error::Error::Device`],
 /// [`crate::error::Error::Interrupted`].
+#[expect(clippy::too_many_arguments, reason = "what a stack is, what is asked of it, and whom to tell")]
 pub fn measure<B: Backend>(
     backend: &B,
     levels: &[Vec<View>],
     energy: &B::Gray,
     scratch: &mut Scratch,
     preview: bool,
+    told: Option<&[f64]>,
     progress: Progress<'_>,
     interrupt: &Interrupt,
 ) -> Result<Measured<B>> {
@@ -100,7 +102,7 @@ pub fn measure<B: Backend>(
     let weight = backend.vote(energy, VOTE_FLOOR);
     let mut curves = Curves::new(passes.grid, levels.len());
     let peak = passes.peak(&weight, &mut curves)?;
-    let positions = positions(&curves.samples()?, levels.len());
+    let positions = positions(&curves.samples()?, levels.len(), told);
     tracing::debug!("level positions: {positions:?}");
     let ratios = step_ratios(&positions);
     let (raw, height) = backend.offset(&peak, &ratios);

@@ -51,6 +51,8 @@ pub struct Gathered {
     pub(super) scratch: Scratch,
     pub(super) size: Size,
     pub(super) cell: u32,
+    /// Where each was on the focus axis, rising from near to far, as far as the camera told: empty, or one each.
+    pub places: Vec<f64>,
     /// The frames.
     pub files: Vec<PathBuf>,
     /// For each the sharpness of its blocks: variance of the Laplacian, on [`sharpness_grid`].
@@ -80,6 +82,7 @@ impl Gathered {
             scratch: new_scratch(folder, size.grid(cell))?,
             size,
             cell,
+            places: Vec::new(),
             files: Vec::new(),
             sharpness: Vec::new(),
             base: Vec::new(),

@@ -79,6 +79,8 @@ pub(super) struct Survey<B: Backend> {
     pub energy: B::Gray,
     /// Planes of the frames.
     pub scratch: Scratch,
+    /// Where a camera says that the levels are on the focus axis.
+    pub told: Option<Vec<f64>>,
 }
 
 impl<B: Backend> Survey<B> {
@@ -149,7 +151,7 @@ impl<'a, B: Backend> Run<'a, B> {
         let (frames, rough) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
         let settled = self.settle(&frames, &rough, size.grid(cell), &mut scratch)?;
         let Settled { reference, poses, order, unordered, energy } = settled;
-        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered, energy, scratch })
+        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered, energy, scratch, told: None })
     }
 
     /// As [`Self::survey`] found it before: order, reference and transforms of `map`, whose frames, near to far, are the
@@ -206,7 +208,8 @@ impl<'a, B: Backend> Run<'a, B> {
             )));
         }
         let energy = self.backend.upload(Plane::filled(grid, 0.0));
-        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered: false, energy, scratch })
+        let (unordered, told) = (false, None);
+        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered, energy, scratch, told })
     }
 
     /// As [`Self::survey`], of frames that were taken in before; the job's files are those of `gathered`.
@@ -214,7 +217,7 @@ impl<'a, B: Backend> Run<'a, B> {
     /// # Errors
     /// As [`Self::survey`].
     pub fn survey_gathered(&mut self, gathered: Gathered) -> Result<Survey<B>> {
-        let Gathered { headers, blocks, mut scratch, size, cell, .. } = gathered;
+        let Gathered { headers, blocks, mut scratch, size, cell, places, .. } = gathered;
         if headers.len() < 2 {
             return Err(self.too_few());
         }
@@ -224,7 +227,12 @@ impl<'a, B: Backend> Run<'a, B> {
         let rough = Blocks { grid: block_grid(grid), frames: blocks };
         let settled = self.settle(&frames, &rough, grid, &mut scratch)?;
         let Settled { reference, poses, order, unordered, energy } = settled;
-        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered, energy, scratch })
+        let mean = |level: &Vec<usize>| {
+            let told: Option<Vec<f64>> = level.iter().map(|&frame| places.get(frame).copied()).collect();
+            told.map(|told| told.iter().sum::<f64>() / told.len() as f64)
+        };
+        let told = order.clusters.iter().map(mean).collect();
+        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered, energy, scratch, told })
     }
 
     /// Depth and confidence of a surveyed stack, and where asked for an all-in-focus preview.
@@ -232,7 +240,8 @@ impl<'a, B: Backend> Run<'a, B> {
         let levels = survey.levels();
         self.timed("depth", |run| {
             let (energy, scratch) = (&survey.energy, &mut survey.scratch);
-            depth::measure(run.backend, &levels, energy, scratch, preview, run.progress, run.interrupt)
+            let told = survey.told.as_deref();
+            depth::measure(run.backend, &levels, energy, scratch, preview, told, run.progress, run.interrupt)
         })
     }
 

@@ -224,10 +224,14 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
             }
         }
         self.look()?;
-        // What missed its target gets another spot, once.
+        // What missed its target gets another spot, once, and then steps of the lens where it takes them.
         for step in 0..self.plan.steps.len() {
             if self.photos(step) == 1 && self.miss(step).is_some_and(|miss| miss > MISS) {
                 self.focus_step(step, 1)?;
+                self.look()?;
+                if self.miss(step).is_some_and(|miss| miss > MISS) && self.crew.camera.nudge_sizes() > 0 {
+                    self.by_nudges(step)?;
+                }
             }
         }
         self.look()
@@ -259,30 +263,49 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
     /// Where no spot locks: from the last photo's place by nudges.
     fn by_nudges(&mut self, step: usize) -> Result<()> {
         self.look()?;
-        self.crew.note(format!("step {}: the autofocus finds nothing; moving the lens by steps", step + 1));
+        self.crew.note(format!("step {}: no autofocus leads there; moving the lens by steps", step + 1));
         self.crew.camera.hold_focus(true)?;
         let result = self.sweep_to(step);
         self.crew.camera.hold_focus(false)?;
         result
     }
 
+    /// Moves the lens from where the last photo found it, and looks whether it came there: twice at the most.
     fn sweep_to(&mut self, step: usize) -> Result<()> {
-        let ways = self.ways();
-        let last = self.crew.session.of(Stage::Stack).last().and_then(|shot| shot.achieved_depth);
-        let from = match last {
-            Some(depth) => self.axis.place(depth),
-            None => {
-                home(self.crew, &ways)?;
-                self.stop()
+        let mut ways = self.ways();
+        for _ in 0..2 {
+            let last = self.crew.session.shots.last();
+            let from = match last.and_then(|shot| shot.achieved_depth.or(self.scanned_depth(shot))) {
+                Some(depth) => self.axis.place(depth),
+                None => {
+                    home(self.crew, &ways)?;
+                    self.stop()
+                }
+            };
+            let nudges = ways.toward(self.targets[step] - from);
+            let expected = ways.of(&nudges);
+            self.take(step, &Aim::Nudges(nudges))?;
+            self.look()?;
+            let reached = self.crew.session.shots.last().and_then(|shot| shot.achieved_depth);
+            let Some(reached) = reached.map(|depth| self.axis.place(depth)) else { break };
+            if (reached - self.targets[step]).abs() <= MISS * self.pitch {
+                break;
             }
-        };
-        let nudges = ways.toward(self.targets[step] - from);
-        self.take(step, &Aim::Nudges(nudges)).map(drop)
+            ways = ways.scaled(((reached - from) / expected).clamp(0.2, 5.0));
+        }
+        Ok(())
     }
 
-    /// How far nudges lead on the axis: by the scan, where it was a sweep.
+    /// Depth of a scan's photo, if it is in the map.
+    fn scanned_depth(&self, shot: &Shot) -> Option<f64> {
+        self.axis_place_of(shot.picture()?).map(|place| self.axis.depth(place))
+    }
+
+    /// How far nudges lead on the axis, by the scan: nominal ways are thousandths of the lens's whole, and told places
+    /// hundredths.
     fn ways(&self) -> Ways {
-        Ways::nominal(self.crew.camera.nudge_sizes()).scaled(self.scale().0)
+        let unit = if self.crew.camera.strategy() == Strategy::AfPoint { 0.1 } else { 1.0 };
+        Ways::nominal(self.crew.camera.nudge_sizes()).scaled(unit * self.scale().0)
     }
 
     /// Places on the axis by a unit of the scan's lens places, and the place of its zero.

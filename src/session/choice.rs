@@ -18,6 +18,8 @@ pub struct Known<'a> {
     pub places: &'a [f64],
     /// Points that were tried.
     pub tried: &'a [Point],
+    /// Both ends of the axis, beyond which nothing needs to be sharp.
+    pub range: [f64; 2],
     /// Circle of confusion in pixels that counts as sharp.
     pub coc_px: f64,
 }
@@ -70,8 +72,12 @@ impl Known<'_> {
         !inside(x) || !inside(y) || self.tried.iter().any(close)
     }
 
-    /// Distance on the axis to the nearest photo.
+    /// Distance on the axis to the nearest photo; 0 beyond the ends.
     fn away(&self, depth: f64) -> f64 {
+        let [near, far] = self.range;
+        if depth < near || depth > far {
+            return 0.0;
+        }
         self.places.iter().map(|place| (place - depth).abs()).fold(f64::MAX, f64::min)
     }
 

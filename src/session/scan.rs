@@ -37,7 +37,7 @@ const FAILURES: usize = 3;
 /// Where the camera's own scale of 0 … 100 is all there is to go by: less than this apart is one level.
 const SAME_PLACE: f64 = 0.8;
 /// Nominal way of the first steps of a sweep.
-const FIRST_STEP: f64 = 55.0;
+const FIRST_STEP: f64 = 45.0;
 /// Photos from which a sweep knows its own step.
 const KNOWING: usize = 5;
 /// Change of the blocks, as a share of the sharpest, below which a picture shows no move of the lens.
@@ -79,7 +79,10 @@ pub fn scan<B: Backend>(crew: &mut Crew<'_>, backend: &B, options: &ScanOptions)
         scan.crew.session.scan_ended = Some(reason);
         scan.crew.save()?;
     }
-    scan.gathered.ok_or_else(|| Error::Stack("the scan has no photo".into()))
+    let places = scan.places();
+    let mut gathered = scan.gathered.ok_or_else(|| Error::Stack("the scan has no photo".into()))?;
+    gathered.places = places;
+    Ok(gathered)
 }
 
 impl<B: Backend> Scan<'_, '_, '_, B> {
@@ -156,6 +159,15 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         told.unwrap_or_default()
     }
 
+    /// Where the anchors are on the axis: their photos are the first two.
+    fn range(&self, places: &[f64]) -> [f64; 2] {
+        let asked = &self.crew.session.asked;
+        match (self.crew.camera.strategy(), asked.near, asked.far, places) {
+            (Strategy::AfPoint, Some(_), Some(_), &[near, far, ..]) => [near.min(far), near.max(far)],
+            _ => [f64::MIN, f64::MAX],
+        }
+    }
+
     /// What is known, handed to `work`.
     fn known<R>(&self, places: &[f64], work: impl FnOnce(&Known<'_>) -> R) -> Option<R> {
         let gathered = self.gathered.as_ref()?;
@@ -183,6 +195,7 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             bells: bells.as_ref(),
             places: &all,
             tried: &self.tried,
+            range: self.range(places),
             coc_px,
         }))
     }
@@ -225,9 +238,11 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             }
             self.tried.push(point);
             let apart = tolerance.map_or(SAME_PLACE, |tolerance: f64| (0.5 * tolerance).max(SAME_PLACE));
+            let [near, far] = self.range(&places);
             let known_places = [places, self.passed.clone()].concat();
+            let new = |at: f64| known_places.iter().all(|place| (place - at).abs() >= apart);
             let worth =
-                |at: f64| anchored.is_some() || known_places.iter().all(|place| (place - at).abs() >= apart);
+                |at: f64| anchored.is_some() || (new(at) && at > near - apart && at < far + apart);
             match self.take(Shot::new(Stage::Scan), &Aim::Point(point), &worth)? {
                 Taken::Photo(_) => (fruitless, failures) = (0, 0),
                 Taken::Known(at) => {
