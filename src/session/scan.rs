@@ -32,12 +32,16 @@ impl Default for ScanOptions {
 
 /// Autofocus points without a new level, after which the scan ends.
 const FRUITLESS: usize = 5;
+/// And with however few photos.
+const HOPELESS: usize = 20;
 /// Autofocuses that fail one after the other before a photo is taken where the lens stands.
 const FAILURES: usize = 3;
 /// Where the camera's own scale of 0 … 100 is all there is to go by: less than this apart is one level.
 const SAME_PLACE: f64 = 0.8;
 /// Nominal way of the first steps of a sweep.
 const FIRST_STEP: f64 = 45.0;
+/// Photos from which a scan by autofocus knows how far apart two levels are.
+const SURE: usize = 8;
 /// Photos from which a sweep knows its own step.
 const KNOWING: usize = 5;
 /// Change of the blocks, as a share of the sharpest, below which a picture shows no move of the lens.
@@ -211,6 +215,9 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             if self.shots.len() >= self.options.max_photos {
                 return Ok(format!("as many as were allowed ({})", self.options.max_photos));
             }
+            if fruitless >= HOPELESS {
+                return Ok(format!("the last {fruitless} points gave no new level"));
+            }
             let anchored = anchors.pop();
             let places = self.places();
             let mut tolerance = None;
@@ -233,16 +240,18 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
                 }
                 return Ok("every textured region is sharp in some of them".into());
             };
-            if fruitless >= FRUITLESS {
-                return Ok(format!("the last {FRUITLESS} points gave no new level"));
+            if fruitless >= FRUITLESS && self.shots.len() >= SURE {
+                return Ok(format!("the last {fruitless} points gave no new level"));
             }
             self.tried.push(point);
-            let apart = tolerance.map_or(SAME_PLACE, |tolerance: f64| (0.5 * tolerance).max(SAME_PLACE));
+            // A few photos hardly tell how wide the bells are.
+            let sure = tolerance.filter(|_| self.shots.len() >= SURE);
+            let apart = sure.map_or(SAME_PLACE, |tolerance: f64| (0.5 * tolerance).max(SAME_PLACE));
             let [near, far] = self.range(&places);
             let known_places = [places, self.passed.clone()].concat();
             let new = |at: f64| known_places.iter().all(|place| (place - at).abs() >= apart);
             let worth =
-                |at: f64| anchored.is_some() || (new(at) && at > near - apart && at < far + apart);
+                |at: f64| anchored.is_some() || (new(at) && at >= near - SAME_PLACE && at <= far + SAME_PLACE);
             match self.take(Shot::new(Stage::Scan), &Aim::Point(point), &worth)? {
                 Taken::Photo(_) => (fruitless, failures) = (0, 0),
                 Taken::Known(at) => {
