@@ -41,6 +41,9 @@ pub enum Error {
     /// A camera that may do it later.
     #[error("{0}")]
     CameraBusy(String),
+    /// An empty battery or a full card.
+    #[error("{0}")]
+    Supplies(String),
     /// A camera that does not answer any more.
     #[error("{0}")]
     CameraGone(String),

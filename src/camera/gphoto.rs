@@ -59,6 +59,8 @@ const NETWORK_PORT: &str = "ptpip:";
 const DRIVER: &CStr = c"ptp2";
 const CACHE_TIME: &CStr = c"cachetime";
 const USUAL_CACHE_TIME: &CStr = c"2";
+/// A widget that every camera shows that answers.
+const ALIVE: &str = "cameramodel";
 /// Room for a setting, as libgphoto2 asks for it.
 const SETTING_ROOM: usize = 1024;
 
@@ -240,11 +242,19 @@ impl Wire {
             | ErrorKind::IoUsbFind
             | ErrorKind::IoUsbClaim
             | ErrorKind::Timeout
-            | ErrorKind::OsFailure => Error::CameraGone(format!(
-                "the camera at {} does not answer any more ({what}: {error}); check cable and power",
-                self.port
-            )),
+            | ErrorKind::OsFailure => self.gone(what, error),
+            // Unspecified: it may be gone all the same.
+            ErrorKind::Other if self.camera.config_key::<GphotoWidget>(ALIVE).wait().is_err() => {
+                self.gone(what, error)
+            }
             _ => Error::Camera(format!("{what}: {error}")),
         }
+    }
+
+    fn gone(&self, what: &str, error: &gphoto2::Error) -> Error {
+        Error::CameraGone(format!(
+            "the camera at {} does not answer any more ({what}: {error}); check cable and power",
+            self.port
+        ))
     }
 }

@@ -49,7 +49,9 @@ const GLANCE: Duration = Duration::from_millis(12);
 const COMING: Duration = Duration::from_secs(15);
 /// How long a camera that is busy is asked again.
 const BUSY: Duration = Duration::from_secs(12);
-/// How long left-over files and events are waited for.
+/// From one time to the next.
+const BETWEEN: Duration = Duration::from_millis(100);
+/// After a left-over file another is waited for so long.
 const LEFT_OVER: Duration = Duration::from_millis(700);
 /// After a nudge the lens is still no sooner.
 const NUDGED: Duration = Duration::from_millis(60);
@@ -143,19 +145,45 @@ impl Tethered {
         }
         match self.condition() {
             Ok(Condition { battery: Some(0), .. }) => {
-                Error::Camera("the battery is empty; change it, then run the same command again".into())
+                Error::Supplies("the battery is empty; change it, then run the same command again".into())
             }
             Ok(Condition { room: Some(0), .. }) => {
-                Error::Camera("the card is full; put in another, then run the same command again".into())
+                Error::Supplies("the card is full; put in another, then run the same command again".into())
             }
             _ => error,
         }
     }
 
-    /// Presses the shutter button all the way and lets it go.
-    fn release(&self) -> Result<()> {
-        patiently(|| self.wire.write("capture", "1"))?;
-        self.wire.write("capture", "0")
+    /// Presses the button half-way; a busy camera is asked again, as in [`Self::release`].
+    fn half_press(&mut self) -> Result<()> {
+        let deadline = Instant::now() + BUSY;
+        loop {
+            match self.wire.write("autofocus", "1") {
+                Err(Error::Camera(_) | Error::CameraBusy(_)) if Instant::now() < deadline => {
+                    std::thread::sleep(BETWEEN);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Presses the shutter button all the way and lets it go. What a busy camera answers has no name of its own: unless its
+    /// supplies explain it, it is asked again.
+    fn release(&mut self) -> Result<()> {
+        let deadline = Instant::now() + BUSY;
+        loop {
+            let error = match self.wire.write("capture", "1") {
+                Ok(()) => return self.wire.write("capture", "0"),
+                Err(error) => error,
+            };
+            if matches!(error, Error::CameraGone(_)) || Instant::now() > deadline {
+                return Err(error);
+            }
+            match self.explained(error) {
+                Error::Supplies(text) => return Err(Error::Supplies(text)),
+                _ => std::thread::sleep(BETWEEN),
+            }
+        }
     }
 
     /// Fetches `count` files as they are announced, until `deadline`; and when the first was.
@@ -184,7 +212,7 @@ fn patiently<R>(mut work: impl FnMut() -> Result<R>) -> Result<R> {
     loop {
         match work() {
             Err(Error::CameraBusy(_)) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(BETWEEN);
             }
             result => return result,
         }
@@ -252,7 +280,7 @@ impl Camera for Tethered {
         self.drain()?;
         let [x, y] = [0, 1].map(|axis| (point[axis] * AF_GRID[axis]).floor().clamp(0.0, AF_GRID[axis] - 1.0));
         self.set("spotfocusarea", &format!("{x},{y}"))?;
-        self.set("autofocus", "1")?;
+        self.half_press()?;
         self.pressed = true;
         let deadline = Instant::now() + FOCUSING;
         loop {

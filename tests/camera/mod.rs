@@ -5,4 +5,5 @@ mod capabilities;
 mod command_line;
 mod faults;
 mod gphoto2;
+mod resume;
 mod shooting;
