@@ -59,8 +59,6 @@ const NETWORK_PORT: &str = "ptpip:";
 const DRIVER: &CStr = c"ptp2";
 const CACHE_TIME: &CStr = c"cachetime";
 const USUAL_CACHE_TIME: &CStr = c"2";
-/// A widget that every camera shows that answers.
-const ALIVE: &str = "cameramodel";
 /// Room for a setting, as libgphoto2 asks for it.
 const SETTING_ROOM: usize = 1024;
 
@@ -213,6 +211,8 @@ impl Wire {
             Ok(CameraEvent::NewFile(path)) => Ok(Happening::File(RemoteFile(path))),
             Ok(CameraEvent::Timeout) => Ok(Happening::Nothing),
             Ok(_) => Ok(Happening::Other),
+            // Unspecified, where the connection broke.
+            Err(error) if error.kind() == ErrorKind::Other => Err(self.gone("waiting", &error)),
             Err(error) => Err(self.failed("waiting", &error)),
         }
     }
@@ -244,7 +244,7 @@ impl Wire {
             | ErrorKind::Timeout
             | ErrorKind::OsFailure => self.gone(what, error),
             // Unspecified: it may be gone all the same.
-            ErrorKind::Other if self.camera.config_key::<GphotoWidget>(ALIVE).wait().is_err() => {
+            ErrorKind::Other if self.camera.wait_event(Duration::from_millis(1)).wait().is_err() => {
                 self.gone(what, error)
             }
             _ => Error::Camera(format!("{what}: {error}")),

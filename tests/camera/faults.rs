@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nearfar::simulate::{AfResult, BodyKind};
 
-use super::gphoto2::{Camera, Which, current};
+use super::gphoto2::{Camera, Which};
 
 const SHOOT: &[&str] = &["--capture-image-and-download", "--force-overwrite"];
 /// Fires without waiting for the picture, then downloads what comes.
@@ -87,9 +87,10 @@ fn without_power_or_room_nothing_is_shot_until_they_are_renewed() {
     // Neither has words of its own in PTP's answers as gphoto2 shows them: the properties tell.
     for (fault, battery, room) in [("battery-empty@1", "0%", "1999"), ("card-full@1", "90%", "0")] {
         let camera = Camera::new(BodyKind::New, &[fault]);
-        assert_eq!(current(&camera.gphoto2(&["--get-config", "batterylevel"])), battery);
-        assert_eq!(current(&camera.gphoto2(&["--get-config", "/main/other/d249"])), room);
-        camera.run(Which::System, SHOOT).fails();
+        let look = ["--get-config", "batterylevel", "--get-config", "/main/other/d249"];
+        let text = camera.run(Which::System, &[&look[..], SHOOT].concat()).fails();
+        let shown: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("Current: ")).collect();
+        assert_eq!(shown, [battery, room], "{text}");
         assert!(camera.shots().is_empty());
         camera.gphoto2(SHOOT);
         assert_eq!((camera.files().len(), camera.shots().len()), (1, 1), "{fault}");

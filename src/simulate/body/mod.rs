@@ -171,7 +171,7 @@ pub(super) struct Body {
     late_events: Vec<Duration>,
     /// Shot whose release is answered "busy", and until when.
     busy: Option<(u32, Duration)>,
-    /// Whether a release was refused for want of power or room, since the client connected.
+    /// Whether a client has seen that there is no power or no room for the next shot.
     refused: bool,
     /// Shot whose transfer was cut already.
     cut: Option<u32>,
@@ -220,7 +220,7 @@ impl Body {
         self.settings.body
     }
 
-    /// A client came: whoever was refused a shot has changed the battery and the card by now.
+    /// A client came: whoever saw that there is no power or no room has changed the battery and the card by now.
     pub(super) fn connected(&mut self) {
         if std::mem::take(&mut self.refused) {
             let next = self.next_shot();
@@ -248,6 +248,9 @@ impl Body {
         self.press_half(false);
         self.armed = false;
         self.events.clear();
+        let next = self.next_shot();
+        let supplies = [FaultKind::BatteryEmpty, FaultKind::CardFull];
+        self.refused |= supplies.into_iter().any(|supply| self.strikes(supply, next));
     }
 
     /// Lets time go on until `now`.

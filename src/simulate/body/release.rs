@@ -155,7 +155,6 @@ impl Body {
         }
         let battery_empty = self.strikes(FaultKind::BatteryEmpty, next);
         if battery_empty || self.strikes(FaultKind::CardFull, next) {
-            self.refused = true;
             return Err(if battery_empty { Refusal::BatteryEmpty } else { Refusal::CardFull });
         }
         Ok(())
