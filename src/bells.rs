@@ -133,7 +133,8 @@ impl Bells {
 
 /// Sharpness that stays where nothing is sharp: the low end of what blocks come to at their most blurred.
 fn rest(curves: &[Vec<f64>]) -> f64 {
-    let mut lowest: Vec<f64> = curves.iter().map(|curve| curve.iter().copied().fold(f64::MAX, f64::min)).collect();
+    let mut lowest: Vec<f64> =
+        curves.iter().map(|curve| curve.iter().copied().fold(f64::MAX, f64::min)).collect();
     let tenth = lowest.len() / 10;
     *lowest.select_nth_unstable_by(tenth, f64::total_cmp).1
 }
@@ -172,14 +173,16 @@ impl Shapes {
             let height = ((n * vs - s * v) / (n * ss - s * s).max(1e-12)).max(0.0);
             let rest = ((v - height * s) / n).max(0.0);
             let pulled = REST_PULL * (rest - usual).powi(2);
-            let misfits = curve.iter().zip(shape).map(|(value, shape)| (value - rest - height * shape).powi(2));
+            let misfits =
+                curve.iter().zip(shape).map(|(value, shape)| (value - rest - height * shape).powi(2));
             let cost = misfits.sum::<f64>() + pulled;
             if cost < best.0 {
                 best = (cost, index, height, rest);
             }
         }
         let (cost, index, height, rest) = best;
-        let clear = (height / (CLEAR * peak)).min(1.0) * (peak / (3.0 * usual.max(1e-9)) - 0.5).clamp(0.0, 1.0);
+        let clear =
+            (height / (CLEAR * peak)).min(1.0) * (peak / (3.0 * usual.max(1e-9)) - 0.5).clamp(0.0, 1.0);
         let inside = index > 0 && index + 1 < self.depths.len();
         let weight = if inside && clear > 0.2 { clear } else { 0.0 };
         let cost = cost / (curve.len() as f64 * peak * peak);

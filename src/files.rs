@@ -150,11 +150,11 @@ impl PlanFile {
             )),
             _ => Error::io(&path, "reading")(source),
         })?;
-        let plan: Self = serde_json::from_str(&text)
-            .map_err(|error| Error::picture(&path, format!("is damaged ({error}); mend it, or plan again")))?;
-        plan.check(map).map_err(|text| {
-            Error::Usage(format!("{}: {text}; mend it, or plan again", path.display()))
+        let plan: Self = serde_json::from_str(&text).map_err(|error| {
+            Error::picture(&path, format!("is damaged ({error}); mend it, or plan again"))
         })?;
+        plan.check(map)
+            .map_err(|text| Error::Usage(format!("{}: {text}; mend it, or plan again", path.display())))?;
         Ok(plan)
     }
 
@@ -175,7 +175,9 @@ impl PlanFile {
                 return Err(format!("step {at} has index {index}: number them 0, 1, 2…"));
             }
             if !(-0.5..=last + 0.5).contains(target_depth) {
-                return Err(format!("step {at}: target_depth {target_depth} lies outside the map's 0 … {last}"));
+                return Err(format!(
+                    "step {at}: target_depth {target_depth} lies outside the map's 0 … {last}"
+                ));
             }
             if ![x, y].into_iter().all(|at| (0.0..=1.0).contains(at)) {
                 return Err(format!("step {at}: {x},{y} lies outside the picture's 0 … 1"));

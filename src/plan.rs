@@ -222,9 +222,8 @@ impl Spots {
         for y in rows.step_by(pitch) {
             for x in columns.clone().step_by(pitch) {
                 let side = 2 * self.radius + 1;
-                let close = |&(tx, ty): &(i64, i64)| {
-                    (x as i64 - tx).abs() < side && (y as i64 - ty).abs() < side
-                };
+                let close =
+                    |&(tx, ty): &(i64, i64)| (x as i64 - tx).abs() < side && (y as i64 - ty).abs() < side;
                 let value = score(x, y);
                 if value > best.0 && !taken.iter().any(close) {
                     best = (value, y * width + x);

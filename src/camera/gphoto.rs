@@ -25,7 +25,8 @@ pub struct Connected {
 
 /// An open camera: its widgets by name, its events, its files.
 pub struct Wire {
-    camera: Camera,
+    /// None only where it could not be opened again.
+    camera: Option<Camera>,
     context: Context,
     port: String,
 }
@@ -102,7 +103,7 @@ pub fn open(port: &str) -> Result<Wire> {
     // libgphoto2 connects no sooner than it is first asked for something.
     let camera = camera.and_then(|camera| camera.summary().map(|_| camera)).map_err(failed);
     drop(fresh);
-    Ok(Wire { camera: camera?, context, port: port.to_owned() })
+    Ok(Wire { camera: Some(camera?), context, port: port.to_owned() })
 }
 
 /// As long as this lives, the driver opens cameras without keeping what they told: else a focus that is found is seen
@@ -139,6 +140,28 @@ impl Drop for FreshAnswers {
 }
 
 impl Wire {
+    fn camera(&self) -> gphoto2::Result<&Camera> {
+        self.camera.as_ref().ok_or_else(|| gphoto2::Error::from("it could not be opened again".to_owned()))
+    }
+
+    /// Opens a camera that is gone again.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub(super) fn reopen(&mut self) -> Result<()> {
+        let dead = self.camera.take();
+        if self.port.starts_with(NETWORK_PORT) {
+            // Closing a broken connection, libgphoto2 closes sockets that it has closed before, and with them files of
+            // ours that have come to their numbers since (seen in 2.5.30 and 2.5.34).
+            std::mem::forget(dead);
+        } else {
+            // Else nobody could claim it on USB again.
+            drop(dead);
+        }
+        *self = open(&self.port)?;
+        Ok(())
+    }
+
     /// libgphoto2's name of the port.
     pub fn port(&self) -> &str {
         &self.port
@@ -147,7 +170,8 @@ impl Wire {
     /// Model as the camera itself says, else as its driver does.
     pub fn model(&self) -> String {
         let told = self.read("cameramodel").filter(|model| !model.is_empty());
-        told.unwrap_or_else(|| self.camera.abilities().model().into_owned())
+        let driver = || self.camera().map(|camera| camera.abilities().model().into_owned());
+        told.or_else(|| driver().ok()).unwrap_or_default()
     }
 
     /// What its widgets say it can do.
@@ -165,7 +189,7 @@ impl Wire {
 
     /// A widget by its name; none if the camera has no such one.
     fn widget(&self, name: &str) -> Option<Widget> {
-        let widget: GphotoWidget = self.camera.config_key(name).wait().ok()?;
+        let widget: GphotoWidget = self.camera().ok()?.config_key(name).wait().ok()?;
         let kind = match &widget {
             GphotoWidget::Range(range) => {
                 let (ends, _) = range.range_and_step();
@@ -180,7 +204,7 @@ impl Wire {
 
     /// What the widget of this name shows; none if there is no such one, or the camera is gone.
     pub(super) fn read(&self, name: &str) -> Option<String> {
-        match self.camera.config_key::<GphotoWidget>(name).wait().ok()? {
+        match self.camera().ok()?.config_key::<GphotoWidget>(name).wait().ok()? {
             GphotoWidget::Text(widget) => Some(widget.value()),
             GphotoWidget::Radio(widget) => Some(widget.choice()),
             GphotoWidget::Range(widget) => Some(widget.value().to_string()),
@@ -192,7 +216,8 @@ impl Wire {
     /// Sets the widget of this name to `value`, a toggle to 0 or 1.
     pub(super) fn write(&self, name: &str, value: &str) -> Result<()> {
         let result = (|| {
-            let widget: GphotoWidget = self.camera.config_key(name).wait()?;
+            let camera = self.camera()?;
+            let widget: GphotoWidget = camera.config_key(name).wait()?;
             match &widget {
                 GphotoWidget::Text(widget) => widget.set_value(value)?,
                 GphotoWidget::Radio(widget) => widget.set_choice(value)?,
@@ -200,14 +225,14 @@ impl Wire {
                 GphotoWidget::Toggle(widget) => widget.set_toggled(value == "1"),
                 _ => return Err(gphoto2::Error::from(format!("{name} cannot be set"))),
             }
-            self.camera.set_config(&widget).wait()
+            camera.set_config(&widget).wait()
         })();
         result.map_err(|error| self.failed(&format!("setting {name} to {value}"), &error))
     }
 
     /// The next thing that the camera tells within `patience`.
     pub(super) fn next(&self, patience: Duration) -> Result<Happening> {
-        match self.camera.wait_event(patience).wait() {
+        match self.camera().and_then(|camera| camera.wait_event(patience).wait()) {
             Ok(CameraEvent::NewFile(path)) => Ok(Happening::File(RemoteFile(path))),
             Ok(CameraEvent::Timeout) => Ok(Happening::Nothing),
             Ok(_) => Ok(Happening::Other),
@@ -220,14 +245,14 @@ impl Wire {
     /// The content of a file.
     pub(super) fn fetch(&self, file: &RemoteFile) -> Result<Box<[u8]>> {
         let (folder, name) = (file.0.folder(), file.0.name());
-        let download = self.camera.fs().download(&folder, &name).wait();
+        let download = self.camera().and_then(|camera| camera.fs().download(&folder, &name).wait());
         let bytes = download.and_then(|download| download.get_data(&self.context).wait());
         bytes.map_err(|error| self.failed(&format!("fetching {name}"), &error))
     }
 
     /// What the lens sees now, as a JPEG.
     pub(super) fn preview(&self) -> Result<Box<[u8]>> {
-        let preview = self.camera.capture_preview().wait();
+        let preview = self.camera().and_then(|camera| camera.capture_preview().wait());
         let bytes = preview.and_then(|preview| preview.get_data(&self.context).wait());
         bytes.map_err(|error| self.failed("the live view", &error))
     }
@@ -244,11 +269,13 @@ impl Wire {
             | ErrorKind::Timeout
             | ErrorKind::OsFailure => self.gone(what, error),
             // Unspecified: it may be gone all the same.
-            ErrorKind::Other if self.camera.wait_event(Duration::from_millis(1)).wait().is_err() => {
-                self.gone(what, error)
-            }
+            ErrorKind::Other if !self.answers() => self.gone(what, error),
             _ => Error::Camera(format!("{what}: {error}")),
         }
+    }
+
+    fn answers(&self) -> bool {
+        self.camera().and_then(|camera| camera.wait_event(Duration::from_millis(1)).wait()).is_ok()
     }
 
     fn gone(&self, what: &str, error: &gphoto2::Error) -> Error {

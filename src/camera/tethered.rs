@@ -70,7 +70,18 @@ impl Tethered {
         let wire = open(port)?;
         let (model, capabilities, drive) = (wire.model(), wire.capabilities(), wire.drive());
         let (before, charged_at) = (Vec::new(), Instant::now());
-        Ok(Self { wire, model, capabilities, drive, at: 0.0, settle, flash, before, pressed: false, charged_at })
+        Ok(Self {
+            wire,
+            model,
+            capabilities,
+            drive,
+            at: 0.0,
+            settle,
+            flash,
+            before,
+            pressed: false,
+            charged_at,
+        })
     }
 
     /// What it can do.
@@ -270,8 +281,7 @@ impl Camera for Tethered {
 
     fn reconnect(&mut self) -> Result<()> {
         self.pressed = false;
-        let port = self.wire.port().to_owned();
-        self.wire = open(&port)?;
+        self.wire.reopen()?;
         self.take_over(&self.before.clone())
     }
 

@@ -18,7 +18,9 @@ use crate::session::{self, Asked, Captured, Crew, Event, SessionFile, Stage};
 /// Every photo is looked at for where it really is sharp; one that misses its target by more than half a step is taken once
 /// more. Run again, it goes on where it stopped.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "Example: nearfar plan beetle -n 9; nearfar capture beetle; nearfar merge beetle -o beetle.tif")]
+#[command(
+    after_long_help = "Example: nearfar plan beetle -n 9; nearfar capture beetle; nearfar merge beetle -o beetle.tif"
+)]
 pub struct Args {
     /// Folder of the session, scanned and planned
     #[arg(value_name = "SESSION")]
@@ -67,7 +69,11 @@ pub fn run(args: &Args, device: &str, talk: &Talk) -> Result<Exit> {
 }
 
 /// Photographs the plan.
-pub(super) fn photograph(crew: &mut Crew<'_>, device: &Device, scanned: Option<Sharpness>) -> Result<Captured> {
+pub(super) fn photograph(
+    crew: &mut Crew<'_>,
+    device: &Device,
+    scanned: Option<Sharpness>,
+) -> Result<Captured> {
     match device {
         Device::Cpu => session::capture(crew, &CpuBackend, scanned),
         Device::Gpu(gpu) => session::capture(crew, &GpuBackend::new(gpu, BAND_ROWS), scanned),
@@ -76,7 +82,8 @@ pub(super) fn photograph(crew: &mut Crew<'_>, device: &Device, scanned: Option<S
 
 /// Names what is missing.
 pub(super) fn exit(captured: &Captured, talk: &Talk) -> Exit {
-    let list = |steps: &[usize]| steps.iter().map(|step| (step + 1).to_string()).collect::<Vec<_>>().join(", ");
+    let list =
+        |steps: &[usize]| steps.iter().map(|step| (step + 1).to_string()).collect::<Vec<_>>().join(", ");
     if !captured.missing.is_empty() {
         talk.warn(&format!("no photo of step {}: the autofocus found nothing", list(&captured.missing)));
     }

@@ -117,7 +117,12 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
 }
 
 /// Merges the stack, unless that is done.
-fn merged(crew: &Crew<'_>, device: &Device, threads: usize, talk: &Talk) -> Result<(PathBuf, Option<MergeFile>)> {
+fn merged(
+    crew: &Crew<'_>,
+    device: &Device,
+    threads: usize,
+    talk: &Talk,
+) -> Result<(PathBuf, Option<MergeFile>)> {
     let picture = crew.folder.join("merged.tif");
     let stack: Vec<_> = crew.session.of(Stage::Stack).filter_map(|shot| shot.picture()).collect();
     if picture.exists() || stack.len() < 2 {
@@ -170,7 +175,13 @@ pub(super) fn dry_run(
     };
     let mut text = format!("{}, driven by {}\n", camera.model(), camera.strategy().name());
     for step in planned.iter().flat_map(|(_, plan)| &plan.steps) {
-        text += &format!("step {:2}  AF {:.3},{:.3}  depth {:.2}\n", step.index + 1, step.x, step.y, step.target_depth);
+        text += &format!(
+            "step {:2}  AF {:.3},{:.3}  depth {:.2}\n",
+            step.index + 1,
+            step.x,
+            step.y,
+            step.target_depth
+        );
     }
     text += &format!("up to {photos} photos, about {:.0} s; nothing was photographed", time.as_secs_f64());
     let report = DryRun {

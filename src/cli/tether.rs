@@ -98,9 +98,12 @@ impl ScanArgs {
 
 /// Reads a point: X,Y in fractions of the picture.
 pub(super) fn point(typed: &str) -> Result<Point, String> {
-    let numbers = typed.split_once(',').and_then(|(x, y)| Some([x.trim().parse().ok()?, y.trim().parse().ok()?]));
+    let numbers =
+        typed.split_once(',').and_then(|(x, y)| Some([x.trim().parse().ok()?, y.trim().parse().ok()?]));
     let inside = |point: &Point| point.iter().all(|at| (0.0..=1.0).contains(at));
-    numbers.filter(inside).ok_or_else(|| "X,Y in fractions of the picture, 0,0 top left to 1,1 bottom right".into())
+    numbers
+        .filter(inside)
+        .ok_or_else(|| "X,Y in fractions of the picture, 0,0 top left to 1,1 bottom right".into())
 }
 
 /// Refuses one point for both ends.
@@ -122,16 +125,26 @@ impl CameraArgs {
             return Ok(Body(None));
         }
         let SimArgs { sim_body, sim_scene, sim_size, sim_coc, sim_seed, ref sim_fault } = self.sim;
-        talk.say(&format!("simulating a Sony body ({sim_body}) before a {sim_scene} scene of {sim_size} pixels"));
+        talk.say(&format!(
+            "simulating a Sony body ({sim_body}) before a {sim_scene} scene of {sim_size} pixels"
+        ));
         let subject = Subject::Painted { kind: sim_scene, size: sim_size, seed: sim_seed };
         let view = View::new(&subject, Lens { coc_px: sim_coc, ..Lens::default() })?;
-        let settings =
-            BodySettings { body: sim_body, faults: sim_fault.clone(), seed: sim_seed, ..BodySettings::default() };
+        let settings = BodySettings {
+            body: sim_body,
+            faults: sim_fault.clone(),
+            seed: sim_seed,
+            ..BodySettings::default()
+        };
         Ok(Body(Some(Server::start(0, view, settings)?)))
     }
 
     /// Opens the camera.
-    pub(super) fn open<'a>(&self, body: &Body, say: &'a (dyn Fn(&str) + Sync)) -> Result<Box<dyn Camera + 'a>> {
+    pub(super) fn open<'a>(
+        &self,
+        body: &Body,
+        say: &'a (dyn Fn(&str) + Sync),
+    ) -> Result<Box<dyn Camera + 'a>> {
         if let (true, Some(folder)) = (self.manual, &self.watch) {
             return Ok(Box::new(Attended::new(folder, say, &INTERRUPT)?));
         }
@@ -222,7 +235,10 @@ pub(super) fn hold(folder: &Path, create: bool) -> Result<Held> {
     let path = folder.join(LOCK);
     let lock = File::create(&path).map_err(Error::io(&path, "making"))?;
     if lock.try_lock().is_err() {
-        return Err(Error::Usage(format!("{}: another nearfar is at work on this session", folder.display())));
+        return Err(Error::Usage(format!(
+            "{}: another nearfar is at work on this session",
+            folder.display()
+        )));
     }
     Ok(Held { folder: folder.to_owned(), _lock: lock })
 }
@@ -265,7 +281,13 @@ impl Held {
         Ok(Crew { folder: self.folder.clone(), session, camera, tell, interrupt: &INTERRUPT })
     }
 
-    fn resumed(&self, mut session: SessionFile, asked: Asked, model: &str, strategy: &str) -> Result<SessionFile> {
+    fn resumed(
+        &self,
+        mut session: SessionFile,
+        asked: Asked,
+        model: &str,
+        strategy: &str,
+    ) -> Result<SessionFile> {
         let folder = self.folder.display();
         if session.camera != model {
             return Err(Error::Usage(format!(
@@ -280,7 +302,9 @@ impl Held {
             )));
         }
         let differ = |name: &str, before: String, now: String| {
-            Err(Error::Usage(format!("{name} {now}: the session in {folder} has {before}; leave it out, or name another folder")))
+            Err(Error::Usage(format!(
+                "{name} {now}: the session in {folder} has {before}; leave it out, or name another folder"
+            )))
         };
         let text = |point: Point| format!("{},{}", point[0], point[1]);
         for (name, before, now) in
@@ -294,7 +318,9 @@ impl Held {
             }
         }
         match (session.asked.steps, asked.steps) {
-            (Some(before), Some(now)) if before != now => return differ("-n", before.to_string(), now.to_string()),
+            (Some(before), Some(now)) if before != now => {
+                return differ("-n", before.to_string(), now.to_string());
+            }
             (None, steps) => session.asked.steps = steps,
             _ => {}
         }
@@ -303,7 +329,10 @@ impl Held {
 }
 
 /// Does `work` with the camera taken over, and gives it back whatever comes of it.
-pub(super) fn with_camera<R>(crew: &mut Crew<'_>, work: impl FnOnce(&mut Crew<'_>) -> Result<R>) -> Result<R> {
+pub(super) fn with_camera<R>(
+    crew: &mut Crew<'_>,
+    work: impl FnOnce(&mut Crew<'_>) -> Result<R>,
+) -> Result<R> {
     let result = crew.recover().and_then(|()| crew.take_over()).and_then(|()| work(crew));
     let back = crew.give_back();
     match result {
@@ -347,7 +376,10 @@ fn line(number: usize, of: usize, shot: &Shot, seconds_left: f64) -> String {
         parts.push(format!("AF {x:.3},{y:.3} {lock}"));
     }
     if !shot.nudges.is_empty() {
-        parts.push(format!("nudges {}", shot.nudges.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")));
+        parts.push(format!(
+            "nudges {}",
+            shot.nudges.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        ));
     }
     match (shot.target_depth, shot.achieved_depth) {
         (Some(target), Some(achieved)) => parts.push(format!("sharp at {achieved:.2}, target {target:.2}")),
@@ -380,7 +412,8 @@ mod tests {
         assert!(hold(&folder.path().join("s"), true).is_err(), "held already");
         let asked = Asked { near: Some([0.1, 0.2]), far: None, steps: Some(9) };
         let session = SessionFile::new(asked.clone(), "A", "sweep", Default::default());
-        let resumed = |asked: &Asked, model, strategy| held.resumed(session.clone(), asked.clone(), model, strategy);
+        let resumed =
+            |asked: &Asked, model, strategy| held.resumed(session.clone(), asked.clone(), model, strategy);
         assert!(resumed(&asked, "A", "sweep").is_ok());
         assert!(resumed(&Asked::default(), "A", "sweep").is_ok(), "what is left out is as it was");
         assert!(resumed(&asked, "B", "sweep").is_err() && resumed(&asked, "A", "af-point").is_err());

@@ -24,7 +24,8 @@ pub fn decode(path: &Path, header: &Header, color_cell: Option<u32>) -> Result<F
 /// # Errors
 /// [`Error::Camera`] if it is damaged.
 pub fn decode_live_view(bytes: &[u8]) -> Result<crate::frame::Plane<u8>> {
-    jpeg::decode_luma(bytes).map_err(|reason| Error::Camera(format!("the live view cannot be read: {reason}")))
+    jpeg::decode_luma(bytes)
+        .map_err(|reason| Error::Camera(format!("the live view cannot be read: {reason}")))
 }
 
 /// Buffers of frames that are done with: asking the system for 40 MB a frame costs as much as half a decoding.

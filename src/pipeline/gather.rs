@@ -30,7 +30,8 @@ pub(super) fn analyse<B: Backend>(
     for _ in 0..halvings(color.size) {
         luma = backend.reduce(&luma);
     }
-    let sharpness = grids.iter().map(|&grid| Ok(backend.blocks(&measure, grid)?.data)).collect::<Result<_>>()?;
+    let sharpness =
+        grids.iter().map(|&grid| Ok(backend.blocks(&measure, grid)?.data)).collect::<Result<_>>()?;
     let mut base = backend.download(luma)?;
     base.data.iter_mut().for_each(|value| *value = to_linear(*value));
     Ok(Analysed { record: Record { measure: backend.download(measure)?, base, color }, sharpness })
@@ -101,7 +102,8 @@ impl Gathered {
     pub fn add<B: Backend>(&mut self, backend: &B, file: &Path) -> Result<()> {
         let header = image_io::probe(file, &Limits::default())?;
         if header.size != self.size {
-            let reason = format!("is {} where the others are {}; set the camera back", header.size, self.size);
+            let reason =
+                format!("is {} where the others are {}; set the camera back", header.size, self.size);
             return Err(Error::picture(file, reason));
         }
         let mut frame = image_io::decode(file, &header, Some(self.cell))?;

@@ -55,12 +55,7 @@ pub fn run(request: &Request, interrupt: &Interrupt) -> Result<PlanFile> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn alternatives(
-    folder: &Path,
-    plan: &PlanFile,
-    step: usize,
-    count: usize,
-) -> Result<Vec<[f64; 2]>> {
+pub fn alternatives(folder: &Path, plan: &PlanFile, step: usize, count: usize) -> Result<Vec<[f64; 2]>> {
     let map = MapFile::read(folder)?;
     let (scene, _) = scene(folder, &map)?;
     let axis = map.axis();

@@ -151,7 +151,19 @@ impl<'a, B: Backend> Run<'a, B> {
         let (frames, rough) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
         let settled = self.settle(&frames, &rough, size.grid(cell), &mut scratch)?;
         let Settled { reference, poses, order, unordered, energy } = settled;
-        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered, energy, scratch, told: None })
+        Ok(Survey {
+            headers,
+            size,
+            cell,
+            frames,
+            reference,
+            poses,
+            order,
+            unordered,
+            energy,
+            scratch,
+            told: None,
+        })
     }
 
     /// As [`Self::survey`] found it before: order, reference and transforms of `map`, whose frames, near to far, are the

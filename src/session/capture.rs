@@ -77,7 +77,8 @@ pub fn capture<B: Backend>(
     };
     let bells = fit(&crew.folder, &map, &axis, &scanned)?;
     let targets: Vec<f64> = plan.steps.iter().map(|step| axis.place(step.target_depth)).collect();
-    let span = targets.iter().copied().fold(f64::MIN, f64::max) - targets.iter().copied().fold(f64::MAX, f64::min);
+    let span =
+        targets.iter().copied().fold(f64::MIN, f64::max) - targets.iter().copied().fold(f64::MAX, f64::min);
     let pitch = (span / (targets.len().max(2) - 1) as f64).max(1e-6);
     let unseen = (0..crew.session.shots.len())
         .filter(|&i| {
@@ -86,8 +87,7 @@ pub fn capture<B: Backend>(
         })
         .collect();
     let started = Instant::now();
-    let mut capture =
-        Capture { crew, backend, axis, bells, plan, targets, pitch, unseen, started, taken: 0 };
+    let mut capture = Capture { crew, backend, axis, bells, plan, targets, pitch, unseen, started, taken: 0 };
     capture.look()?;
     match capture.crew.camera.strategy() {
         Strategy::AfPoint | Strategy::Manual => capture.by_autofocus()?,
@@ -108,7 +108,10 @@ fn fit(folder: &Path, map: &MapFile, axis: &Axis, scanned: &[(PathBuf, Vec<f32>)
         }
     }
     Bells::fit(&photos).ok_or_else(|| {
-        Error::Stack("the scan has fewer than three levels of focus: scan again, with more of the scene in reach".into())
+        Error::Stack(
+            "the scan has fewer than three levels of focus: scan again, with more of the scene in reach"
+                .into(),
+        )
     })
 }
 
@@ -149,7 +152,9 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
     /// Writes down where a photo is sharp.
     fn see(&mut self, index: usize, blocks: &[f32]) -> Result<()> {
         if blocks.len() != self.bells.blocks.len() {
-            return Err(Error::Usage("the photos are of another size than the scan's: set the camera back".into()));
+            return Err(Error::Usage(
+                "the photos are of another size than the scan's: set the camera back".into(),
+            ));
         }
         let Some(place) = self.bells.locate(blocks) else { return self.report(index) };
         if place.misfit > STRANGE {
@@ -347,7 +352,11 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
             let mut at = stop;
             for step in todo {
                 let distance = self.targets[step] - at;
-                let nudges = if distance > CLOSE * self.pitch { ways.scaled(scale).toward(distance) } else { Vec::new() };
+                let nudges = if distance > CLOSE * self.pitch {
+                    ways.scaled(scale).toward(distance)
+                } else {
+                    Vec::new()
+                };
                 let expected = ways.scaled(scale).of(&nudges);
                 let from = at;
                 self.take(step, &Aim::Nudges(nudges.clone()))?;

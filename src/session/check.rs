@@ -38,7 +38,9 @@ pub fn readiness(condition: &Condition, strategy: Strategy, photos: usize) -> Re
         && !program.eq_ignore_ascii_case("m")
         && !program.to_lowercase().contains("manual")
     {
-        found.should.push(format!("the exposure program is {program}: set the mode dial to M, so that all photos are alike"));
+        found.should.push(format!(
+            "the exposure program is {program}: set the mode dial to M, so that all photos are alike"
+        ));
     }
     if let Some(iso) = setting("iso")
         && iso.to_lowercase().contains("auto")
@@ -46,13 +48,17 @@ pub fn readiness(condition: &Condition, strategy: Strategy, photos: usize) -> Re
         found.should.push("the ISO is automatic: set a fixed one, so that all photos are alike".into());
     }
     if setting("imagequality").is_some_and(|quality| quality.eq_ignore_ascii_case("raw")) {
-        found.must.push("the quality is RAW alone: set it to RAW+JPEG or JPEG, nearfar looks at the JPEG".into());
+        found
+            .must
+            .push("the quality is RAW alone: set it to RAW+JPEG or JPEG, nearfar looks at the JPEG".into());
     }
     if let Some(mode) = &condition.focus_mode {
         let manual = mode.eq_ignore_ascii_case("manual");
         // The program sets the mode; a switch on the lens that stands on MF makes it manual for good.
         if strategy == Strategy::AfPoint && manual {
-            found.should.push("the focus mode is manual: if the lens has an AF/MF switch, set it to AF".into());
+            found
+                .should
+                .push("the focus mode is manual: if the lens has an AF/MF switch, set it to AF".into());
         }
     }
     found
@@ -89,8 +95,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_what_to_do() {
         let bad = condition(&[("expprogram", "A"), ("iso", "Auto ISO"), ("imagequality", "RAW")]);
-        let bad =
-            Condition { battery: Some(0), room: Some(0), focus_mode: Some("Manual".into()), ..bad };
+        let bad = Condition { battery: Some(0), room: Some(0), focus_mode: Some("Manual".into()), ..bad };
         let found = readiness(&bad, Strategy::AfPoint, 49);
         assert_eq!((found.must.len(), found.should.len()), (3, 3), "{found:?}");
         assert!(found.must.iter().chain(&found.should).all(|text| text.contains(':')));

@@ -148,7 +148,9 @@ impl Known<'_> {
         let sharp = *ratios.select_nth_unstable_by(at, f32::total_cmp).1;
         let score = |block: usize| {
             let textured = self.around(block).filter(|&at| self.texture[at] >= TEXTURED).count() as f32 / 9.0;
-            textured * (self.texture[block] / (4.0 * TEXTURED)).min(1.0) * (1.0 - ratio(block) / sharp.max(1e-6)).max(0.0)
+            textured
+                * (self.texture[block] / (4.0 * TEXTURED)).min(1.0)
+                * (1.0 - ratio(block) / sharp.max(1e-6)).max(0.0)
         };
         let open = (0..self.texture.len())
             .filter(|&block| self.texture[block] >= TEXTURED && !told(block) && !self.barred(block));

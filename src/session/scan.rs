@@ -67,11 +67,11 @@ pub struct Scan<'c, 'a, 'b, B: Backend> {
 /// # Errors
 /// As those of the camera, [`Error::Stack`] if hardly anything can be focused on, [`Error::Io`].
 pub fn scan<B: Backend>(crew: &mut Crew<'_>, backend: &B, options: &ScanOptions) -> Result<Gathered> {
-    let shots = (0..crew.session.shots.len()).filter(|&i| crew.session.shots[i].stage == Stage::Scan).collect();
+    let shots =
+        (0..crew.session.shots.len()).filter(|&i| crew.session.shots[i].stage == Stage::Scan).collect();
     let tried = crew.session.of(Stage::Scan).filter_map(|shot| shot.af_point).collect();
     let options = options.clone();
-    let mut scan =
-        Scan { crew, backend, options, gathered: None, shots, tried, passed: Vec::new() };
+    let mut scan = Scan { crew, backend, options, gathered: None, shots, tried, passed: Vec::new() };
     scan.take_in()?;
     if scan.crew.session.scan_ended.is_none() {
         let reason = match scan.crew.camera.strategy() {
@@ -95,7 +95,9 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         let done = self.gathered.as_ref().map_or(0, |gathered| gathered.files.len());
         for &index in &self.shots[done..] {
             let picture = self.crew.picture(index).ok_or_else(|| {
-                Error::Usage("a photo of the session has no file; set the camera to JPEG, or RAW and JPEG".into())
+                Error::Usage(
+                    "a photo of the session has no file; set the camera to JPEG, or RAW and JPEG".into(),
+                )
             })?;
             if self.gathered.is_none() {
                 self.gathered = Some(Gathered::new(&self.crew.folder, &picture)?);
@@ -113,7 +115,8 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         let stem = self.crew.scan_stem();
         let started = std::time::Instant::now();
         let done = self.gathered.as_ref().map_or(0, |gathered| gathered.files.len());
-        let waiting: Vec<_> = self.shots[done..].iter().filter_map(|&index| self.crew.picture(index)).collect();
+        let waiting: Vec<_> =
+            self.shots[done..].iter().filter_map(|&index| self.crew.picture(index)).collect();
         let (crew, gathered, backend) = (&mut *self.crew, &mut self.gathered, self.backend);
         let (taken, added) = thread::scope(|scope| {
             let shooting = scope.spawn(move || crew.take(shot, stem, aim, worth));
@@ -127,7 +130,8 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         added?;
         if let Taken::Photo(index) = taken {
             self.shots.push(index);
-            let left = self.options.max_photos.saturating_sub(self.shots.len()).min(18 - self.shots.len().min(18));
+            let left =
+                self.options.max_photos.saturating_sub(self.shots.len()).min(18 - self.shots.len().min(18));
             (self.crew.tell)(&Event::Shot {
                 number: self.shots.len(),
                 of: self.options.max_photos,
@@ -159,7 +163,8 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
 
     /// Where the photos are on the axis: as the camera tells, or by their order.
     fn places(&self) -> Vec<f64> {
-        let told: Option<Vec<f64>> = self.shots.iter().map(|&index| self.crew.session.shots[index].lens).collect();
+        let told: Option<Vec<f64>> =
+            self.shots.iter().map(|&index| self.crew.session.shots[index].lens).collect();
         told.unwrap_or_default()
     }
 
@@ -233,7 +238,8 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             };
             let Some(point) = point else {
                 // The last photo may show what is missing.
-                let behind = self.gathered.as_ref().is_some_and(|gathered| gathered.files.len() < self.shots.len());
+                let behind =
+                    self.gathered.as_ref().is_some_and(|gathered| gathered.files.len() < self.shots.len());
                 if behind {
                     self.take_in()?;
                     continue;
@@ -250,8 +256,9 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             let [near, far] = self.range(&places);
             let known_places = [places, self.passed.clone()].concat();
             let new = |at: f64| known_places.iter().all(|place| (place - at).abs() >= apart);
-            let worth =
-                |at: f64| anchored.is_some() || (new(at) && at >= near - SAME_PLACE && at <= far + SAME_PLACE);
+            let worth = |at: f64| {
+                anchored.is_some() || (new(at) && at >= near - SAME_PLACE && at <= far + SAME_PLACE)
+            };
             match self.take(Shot::new(Stage::Scan), &Aim::Point(point), &worth)? {
                 Taken::Photo(_) => (fruitless, failures) = (0, 0),
                 Taken::Known(at) => {
@@ -326,7 +333,13 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         }
         let (bells, tolerance) = (known.bells?, known.tolerance()?);
         let now = *known.places.get(gathered.files.len() - 1)?;
-        if self.crew.session.asked.far.and_then(|far| known.depth_at(far)).is_some_and(|far| now > far + 3.0 * tolerance)
+        if self
+            .crew
+            .session
+            .asked
+            .far
+            .and_then(|far| known.depth_at(far))
+            .is_some_and(|far| now > far + 3.0 * tolerance)
         {
             return Some("the far point is behind".into());
         }

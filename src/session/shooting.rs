@@ -176,7 +176,9 @@ impl Crew<'_> {
     fn focus(&mut self, aim: &Aim) -> Result<Option<Lock>> {
         match aim {
             Aim::Point(point) => self.camera.focus_at(*point).map(Some),
-            Aim::Nudges(nudges) => nudges.iter().try_for_each(|&nudge| self.camera.nudge(nudge)).map(|()| None),
+            Aim::Nudges(nudges) => {
+                nudges.iter().try_for_each(|&nudge| self.camera.nudge(nudge)).map(|()| None)
+            }
         }
     }
 
@@ -200,7 +202,9 @@ impl Crew<'_> {
                 return Ok(());
             }
         }
-        Err(Error::CameraGone(format!("{text}; then run the same command again: it goes on where it stopped")))
+        Err(Error::CameraGone(format!(
+            "{text}; then run the same command again: it goes on where it stopped"
+        )))
     }
 
     /// Exposes; a photo that is lost is taken again, one that was cut off is fetched again.
@@ -301,7 +305,10 @@ impl Crew<'_> {
             let parent = path.parent().unwrap_or(Path::new("."));
             std::fs::create_dir_all(parent).map_err(Error::io(parent, "making the folder"))?;
             image_io::write_atomically(&path, |out| std::io::Write::write_all(out, &file.bytes))?;
-            self.note(format!("a photo was on the camera that belongs to no step: kept as {}", path.display()));
+            self.note(format!(
+                "a photo was on the camera that belongs to no step: kept as {}",
+                path.display()
+            ));
             self.session.unasked.push(name);
             self.save()?;
         }

@@ -67,7 +67,10 @@ mod tests {
         for distance in [1.0, 3.0, 7.0, 19.0, 55.0, 60.0, 96.0, 130.0, 300.0, 777.0, -44.0] {
             let nudges = ways.toward(distance);
             let reached = ways.of(&nudges);
-            assert!((reached - distance).abs() <= 0.06 * distance.abs() + 0.6, "{distance}: {nudges:?} = {reached}");
+            assert!(
+                (reached - distance).abs() <= 0.06 * distance.abs() + 0.6,
+                "{distance}: {nudges:?} = {reached}"
+            );
             assert!(nudges.len() <= MOST && nudges.iter().all(|n| n.signum() == nudges[0].signum()));
         }
         assert!(ways.toward(0.0).is_empty() && ways.toward(0.3).is_empty());

@@ -71,7 +71,10 @@ impl Stage {
             command = Command::new(run);
             command.arg(env!("CARGO_BIN_EXE_nearfar"));
         }
-        command.current_dir(self.home.path()).env("HOME", self.home.path()).env("XDG_CONFIG_HOME", self.home.path());
+        command
+            .current_dir(self.home.path())
+            .env("HOME", self.home.path())
+            .env("XDG_CONFIG_HOME", self.home.path());
         command.args(["--json", "--device", "cpu"]).stdin(Stdio::null());
         command
     }
@@ -167,16 +170,22 @@ impl Stage {
         let truth = self.truth();
         let [near, far] = [self.near, self.far].map(|p| self.view.inverse_depth_at(p[0], p[1]));
         let steps = |focus: f32| 8.0 * (near - focus) / (near - far);
-        let of_scan: Vec<String> = truth[..scan.len()].iter().map(|t| format!("{:.2}", steps(t.focus))).collect();
+        let of_scan: Vec<String> =
+            truth[..scan.len()].iter().map(|t| format!("{:.2}", steps(t.focus))).collect();
         println!("{}", self.session()["scan_ended"]);
         println!("near {near:.3} far {far:.3}; scan, in steps: {}", of_scan.join(" "));
         for (shot, truth) in self.shots("stack").iter().zip(&truth[scan.len()..]) {
             println!(
                 "  {} target {:.2} achieved {:.2} true {:.2} {}",
-                shot["step"], shot["target_depth"], shot["achieved_depth"], steps(truth.focus), shot["af_point"]
+                shot["step"],
+                shot["target_depth"],
+                shot["achieved_depth"],
+                steps(truth.focus),
+                shot["af_point"]
             );
         }
-        let map: Value = serde_json::from_str(&std::fs::read_to_string(self.path("session/map.json")).unwrap()).unwrap();
+        let map: Value =
+            serde_json::from_str(&std::fs::read_to_string(self.path("session/map.json")).unwrap()).unwrap();
         println!("{} {} {}", map["clusters"], map["left_out"], map["level_positions"]);
     }
 
