@@ -55,8 +55,13 @@ deps: ## Installs the Debian/Ubuntu packages that are missing, and says which
 build: deps ## Builds the release executable
 	@cargo build --release
 
-demo: build clean-demo ## Renders a stack, maps it on CPU and GPU, plans, merges; pictures in ./demo
-	@set -x; \
+demo: build clean-demo ## The whole job on a simulated camera, then a rendered stack on CPU and GPU; pictures in ./demo
+	@body=$$(if $(NEARFAR) devices --camera sim 2>/dev/null | grep -q 'strategy: af-point'; then echo new; else echo old; fi); \
+	TIMEFORMAT='%R s elapsed, %U s of CPU time'; \
+	echo; echo "== shoot on the simulated body $$body"; \
+	time (set -x; $(NEARFAR) shoot -o demo/session --camera sim --sim-body $$body --sim-scene $(DEMO_SCENE) \
+	  --sim-size $(DEMO_SIZE) --near 0.5,0.92 --far 0.5,0.12 -n 9); \
+	set -x; \
 	stack=$$($(NEARFAR) --json simulate --render demo/stack --scene $(DEMO_SCENE) --size $(DEMO_SIZE) --frames $(DEMO_FRAMES) \
 	  --shift 2 --rotation 0.1 --flicker 0.02); \
 	{ set +x; } 2>/dev/null; \
@@ -73,6 +78,8 @@ demo: build clean-demo ## Renders a stack, maps it on CPU and GPU, plans, merges
 	time (set -x; $(NEARFAR) merge demo/map-cpu -o demo/merged.tif --depth-map demo/depth.png); \
 	(set -x; $(NEARFAR) --device gpu merge demo/map-cpu -o demo/merged.jpg); \
 	echo; echo "Look at:"; \
+	echo "  demo/session/plan.png     where the simulated camera was focused, beside the depth of its scan"; \
+	echo "  demo/session/merged.tif   its photos in one"; \
 	echo "  demo/stack/shuffled/      the photos, as out of a camera"; \
 	echo "  demo/map-cpu/aif.jpg      sharp everywhere"; \
 	echo "  demo/map-cpu/depth.png    depth, near dark, far bright (from the GPU: demo/map-gpu/depth.png)"; \

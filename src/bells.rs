@@ -90,6 +90,12 @@ impl Bells {
         widths.map(fit).min_by(|a, b| a.0.total_cmp(&b.0)).map(|best| best.1)
     }
 
+    /// Bells as given, for tests of what builds on them.
+    #[cfg(test)]
+    pub fn of(width: f64, blocks: Vec<Bell>) -> Self {
+        Self { width, blocks, reach: [0.0, 1.0] }
+    }
+
     /// Places per pixel of circle of confusion.
     pub fn per_px(&self) -> f64 {
         self.width / WIDTH_PX
@@ -187,5 +193,75 @@ impl Shapes {
         let weight = if inside && clear > 0.2 { clear } else { 0.0 };
         let cost = cost / (curve.len() as f64 * peak * peak);
         (Bell { depth: self.depths[index], height, rest, weight }, cost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANGE: f64 = 100.0;
+
+    /// Sharpness of blocks at depths 0…100 in a photo focused at `place`; every fifth is plain.
+    fn photo(place: f64, width: f64) -> Vec<f32> {
+        let block = |i: usize| {
+            let depth = (i * 37 % 200) as f64 / 200.0 * RANGE;
+            let height = if i.is_multiple_of(5) { 0.0 } else { 4.0 + (i % 7) as f64 };
+            let deviation = 1.0 + height * bell((place - depth) / width);
+            (deviation * deviation) as f32
+        };
+        (0..200).map(block).collect()
+    }
+
+    fn fitted(places: &[f64], width: f64) -> Bells {
+        let photos: Vec<(f64, Vec<f32>)> = places.iter().map(|&at| (at, photo(at, width))).collect();
+        let photos: Vec<(f64, &[f32])> = photos.iter().map(|(at, blocks)| (*at, &blocks[..])).collect();
+        Bells::fit(&photos).expect("photos enough")
+    }
+
+    #[test]
+    fn the_width_is_found_and_plain_blocks_do_not_count() {
+        let places: Vec<f64> = (0..20).map(|i| f64::from(i) * RANGE / 19.0).collect();
+        let bells = fitted(&places, 8.0);
+        assert!((bells.width / 8.0 - 1.0).abs() < 0.12, "{}", bells.width);
+        assert!((bells.per_px() - bells.width / WIDTH_PX).abs() < 1e-12);
+        for (i, block) in bells.blocks.iter().enumerate() {
+            let depth = (i * 37 % 200) as f64 / 200.0 * RANGE;
+            if i.is_multiple_of(5) {
+                assert_eq!(block.weight, 0.0, "{i} is plain");
+            } else if (5.0..95.0).contains(&depth) {
+                assert!((block.depth - depth).abs() < 1.2 && block.weight > 0.5, "{i}: {block:?} at {depth}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_photo_between_others_is_placed_whatever_its_light() {
+        let places =
+            [0.0, 4.0, 11.0, 15.0, 24.0, 30.0, 39.0, 47.0, 52.0, 60.0, 71.0, 77.0, 86.0, 93.0, 100.0];
+        let bells = fitted(&places, 8.0);
+        for place in [2.0, 20.0, 43.5, 66.0, 98.0] {
+            let found = bells.locate(&photo(place, 8.0)).expect("blocks that tell");
+            assert!((found.at - place).abs() < 0.8 && found.misfit < 0.08, "{place}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn another_scene_does_not_fit() {
+        let places: Vec<f64> = (0..15).map(|i| f64::from(i) * RANGE / 14.0).collect();
+        let bells = fitted(&places, 8.0);
+        let mut other = photo(50.0, 8.0);
+        other.reverse();
+        other.iter_mut().step_by(2).for_each(|s| *s *= 9.0);
+        let found = bells.locate(&other).expect("blocks that tell");
+        assert!(found.misfit > bells.locate(&photo(50.0, 8.0)).expect("blocks").misfit * 3.0, "{found:?}");
+    }
+
+    #[test]
+    fn too_little_gives_no_bells() {
+        let blocks = photo(1.0, 8.0);
+        assert!(Bells::fit(&[]).is_none());
+        assert!(Bells::fit(&[(0.0, &blocks), (1.0, &blocks)]).is_none());
+        assert!(Bells::fit(&[(1.0, &blocks), (1.0, &blocks), (1.0, &blocks)]).is_none());
     }
 }

@@ -166,3 +166,79 @@ impl Known<'_> {
         rows.flat_map(move |y| columns.clone().map(move |x| y * width + x))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bells::Bell;
+
+    const GRID: Size = Size::new(16, 10);
+
+    /// Depth rises to the right from 0 to 15; the upper half is plain.
+    fn bells() -> Bells {
+        let bell = |i: usize| Bell {
+            depth: (i % 16) as f64,
+            height: 5.0,
+            rest: 1.0,
+            weight: if i / 16 < 5 { 0.0 } else { 1.0 },
+        };
+        Bells::of(8.0, (0..GRID.area()).map(bell).collect())
+    }
+
+    fn known<'a>(bells: &'a Bells, texture: &'a [f32], places: &'a [f64], tried: &'a [Point]) -> Known<'a> {
+        let sharpest = &[9.0; 160];
+        let (bells, range) = (Some(bells), [0.0, 15.0]);
+        Known { grid: GRID, texture, sharpest, bells, places, tried, range, coc_px: 1.0 }
+    }
+
+    fn texture() -> Vec<f32> {
+        (0..GRID.area()).map(|i| if i / 16 < 5 { 0.0 } else { 0.1 }).collect()
+    }
+
+    #[test]
+    fn the_widest_gap_is_focused_on_where_there_is_texture() {
+        let (bells, texture) = (bells(), texture());
+        let [x, y] = known(&bells, &texture, &[0.0, 3.0, 15.0], &[]).next().expect("a gap");
+        assert!((4.5..14.0).contains(&(x * 16.0)) && y > 0.5, "{x} {y}");
+        let tried = [[x, y]];
+        assert_ne!(known(&bells, &texture, &[0.0, 3.0, 15.0], &tried).next(), Some([x, y]));
+    }
+
+    #[test]
+    fn nothing_is_left_to_do_where_all_is_sharp_or_out_of_range() {
+        let (bells, texture) = (bells(), texture());
+        let all: Vec<f64> = (0..16).map(f64::from).collect();
+        let done = known(&bells, &texture, &all, &[]);
+        assert_eq!((done.next(), done.uncovered()), (None, 0.0));
+        let part = Known { range: [0.0, 4.0], ..known(&bells, &texture, &[0.0, 2.0, 4.0], &[]) };
+        assert_eq!(part.next(), None);
+    }
+
+    #[test]
+    fn before_there_are_bells_texture_decides() {
+        let texture = texture();
+        let blurred: Vec<f32> = (0..GRID.area()).map(|i| if i % 16 < 8 { 100.0 } else { 1.0 }).collect();
+        let first =
+            Known { bells: None, sharpest: &blurred, ..known(&bells(), &texture, &[0.0], &[]) }.next();
+        let [x, y] = first.expect("texture");
+        assert!(x > 0.5 && y > 0.5, "{x} {y}");
+        let plain = vec![0.0; GRID.area()];
+        assert_eq!(
+            Known { bells: None, texture: &plain, ..known(&bells(), &texture, &[0.0], &[]) }.next(),
+            None
+        );
+    }
+
+    #[test]
+    fn texture_is_contrast_that_blur_leaves() {
+        let size = Size::new(64, 40);
+        let light =
+            |i: usize| if i % 64 < 32 { 0.25 } else { 0.25 + 0.1 * ((i % 64 / 3 + i / 64 / 3) % 2) as f32 };
+        let found = texture_of(&Plane::new(size, (0..size.area()).map(light).collect()));
+        assert!(found[16 * 5 + 2] < 0.001 && found[16 * 5 + 12] > TEXTURED, "{found:?}");
+    }
+
+    fn texture_of(base: &Plane<f32>) -> Vec<f32> {
+        super::texture(base, GRID)
+    }
+}

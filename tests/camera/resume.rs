@@ -152,3 +152,84 @@ fn fifty_kills() {
         kills(BodyKind::New, 50);
     }
 }
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_after_the_photo_and_sets_the_camera_back() {
+    let stage = Stage::new(BodyKind::Old, SceneKind::Macro, 1, &[]);
+    let mut child = stage.start(&mut stage.shoot(STEPS));
+    while stage.truth().len() < 3 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let sent = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
+    assert!(sent.unwrap().success());
+    assert_eq!(wait(&mut child, Duration::from_secs(30)), Some(false));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let session = stage.session();
+    assert!(session.get("set_back").is_none() && session.get("pending").is_none(), "{session:#}");
+    stage.assert_nothing_lost_or_doubled(0);
+    // The focus mode is automatic again, as it was.
+    assert_eq!(stage.focus_mode(), 2);
+    let (code, out, err) = stage.run(stage.shoot(STEPS));
+    assert_eq!(code, 0, "{out}{err}");
+    complete(&stage, 0);
+}
+
+#[test]
+fn sessions_are_held_against_what_does_not_fit_them() {
+    let stage = Stage::new(BodyKind::Old, SceneKind::Macro, 1, &[]);
+    let (code, out, err) = stage.run(stage.shoot(4));
+    assert_eq!(code, 0, "{out}{err}");
+    let port = stage.server.port_string();
+    let camera = ["--camera", &port];
+    let refused = |args: &[&str], words: &str| {
+        let mut command = stage.nearfar();
+        command.args(args);
+        let (code, _, err) = stage.run(command);
+        assert!(matches!(code, 1 | 2) && err.contains(words), "{words}: {code} {err}");
+    };
+    let taken = stage.truth().len();
+    let shoot = |folder: &str, ends: [&str; 2], steps: &str, words: &str| {
+        let args = ["shoot", "-o", folder, "--near", ends[0], "--far", ends[1], "-n", steps];
+        refused(&[&args[..], &camera].concat(), words);
+    };
+    shoot("session", ["0.5,0.9", "0.5,0.1"], "4", "the session in session has");
+    shoot("new", ["0,2", "1,1"], "4", "fractions");
+    shoot("new", ["0,1", "0,1"], "4", "are the same");
+    shoot("new", ["0,1", "1,1"], "1", "2 to 999");
+    refused(&["scan", "-o", "new", "--camera", "ptpip:127.0.0.1:1:1"], "cannot be opened");
+    refused(&["scan", "-o", ".", "--camera", &port], "is no session");
+    refused(&["capture", "nowhere", "--camera", &port], "no session here");
+    let capture = ["capture", "session", "--camera", &port];
+    let plan = stage.path("session/plan.json");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    for (from, to, words) in
+        [("\"x\": 0.", "\"x\": 7.", "outside the picture"), ("\"index\": 1", "\"index\": 5", "number them")]
+    {
+        std::fs::write(&plan, text.replacen(from, to, 1)).unwrap();
+        refused(&capture, words);
+    }
+    std::fs::write(&plan, "{").unwrap();
+    refused(&capture, "damaged");
+    std::fs::write(&plan, text).unwrap();
+    let file = stage.path("session/session.json");
+    let session = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, session.replace("ILCE-7RM3", "NIKON Z 9")).unwrap();
+    refused(&capture, "NIKON Z 9");
+    std::fs::write(&file, session.replace("\"iso\": \"100\"", "\"iso\": \"800\"")).unwrap();
+    refused(&capture, "settings changed");
+    assert_eq!(stage.truth().len(), taken, "nothing was photographed");
+}
+
+#[test]
+fn a_dry_run_photographs_nothing() {
+    let stage = Stage::new(BodyKind::Old, SceneKind::Desk, 2, &[]);
+    let mut command = stage.shoot(STEPS);
+    command.arg("--dry-run");
+    let (code, out, err) = stage.run(command);
+    assert!(
+        code == 0 && out.contains("\"strategy\":\"sweep\"") && out.contains("\"photos\":49"),
+        "{out}{err}"
+    );
+    assert!(stage.truth().is_empty() && !stage.path("session").exists());
+}

@@ -119,6 +119,11 @@ impl Stage {
         self.server.state().shots
     }
 
+    /// The body's focus mode: 1 manual, 2 automatic.
+    pub fn focus_mode(&self) -> i64 {
+        self.server.state().focus_mode
+    }
+
     /// Every photo that the body took lies in the session, once, and nothing else.
     #[track_caller]
     pub fn assert_nothing_lost_or_doubled(&self, lost: usize) {

@@ -120,6 +120,8 @@ pub struct BodyState {
     pub shots: Vec<ShotTaken>,
     /// Pictures not fetched yet.
     pub pictures: usize,
+    /// Focus mode as Sony counts it: 1 manual, 2 automatic.
+    pub focus_mode: i64,
 }
 
 /// What the body tells the client by itself.
@@ -310,6 +312,7 @@ impl Body {
             autofocus: self.autofocus.result(),
             shots: self.shots.clone(),
             pictures: self.pictures.len(),
+            focus_mode: self.value(code::FOCUS_MODE),
         }
     }
 
