@@ -6,6 +6,8 @@
 
 use rayon::prelude::*;
 
+use crate::frame::Size;
+
 /// Exponent of the bells' flanks: blurred by a disc, the standard deviation of the Laplacian of natural texture, whose
 /// spectrum falls with frequency, falls about so; measured on rendered scenes of three kinds.
 const FLANK: f64 = 1.1;
@@ -21,6 +23,8 @@ const WIDTHS: usize = 24;
 const CLEAR: f64 = 0.35;
 /// Misfit, as a share of a block's peak, from which it counts less (Cauchy weights): other depths in the block.
 const MISFIT: f64 = 0.06;
+/// Weight from which a block's bell is believed.
+pub const BELIEVED: f64 = 0.5;
 /// Pull of what stays where nothing is sharp toward the usual, against which photos count as 1.
 const REST_PULL: f64 = 0.5;
 
@@ -63,9 +67,9 @@ fn bell(u: f64) -> f64 {
 }
 
 impl Bells {
-    /// Fits bells to photos at known places: for each, the place and the blocks' sharpness, as variances. None for
-    /// fewer than three photos or places.
-    pub fn fit(photos: &[(f64, &[f32])]) -> Option<Self> {
+    /// Fits bells to photos at known places: for each, the place and the blocks' sharpness, as variances. Where their width
+    /// is known about, only widths close to it are tried. None for fewer than three photos or places.
+    pub fn fit(photos: &[(f64, &[f32])], about: Option<f64>) -> Option<Self> {
         let places = photos.iter().map(|photo| photo.0);
         let (low, high) = places.fold((f64::MAX, f64::MIN), |(low, high), at| (low.min(at), high.max(at)));
         let span = high - low;
@@ -86,7 +90,11 @@ impl Bells {
             let blocks = fitted.into_iter().map(|(bell, _)| bell).collect();
             (cost / weight.max(1e-9), Self { width, blocks, reach })
         };
-        let widths = (0..WIDTHS).map(|i| span * LEAST_WIDTH * WIDTH_STEP.powi(i as i32));
+        let (least, count) = match about {
+            Some(width) => (width / WIDTH_STEP, 3),
+            None => (span * LEAST_WIDTH, WIDTHS),
+        };
+        let widths = (0..count).map(|i| least * WIDTH_STEP.powi(i as i32));
         widths.map(fit).min_by(|a, b| a.0.total_cmp(&b.0)).map(|best| best.1)
     }
 
@@ -99,6 +107,22 @@ impl Bells {
     /// Places per pixel of circle of confusion.
     pub fn per_px(&self) -> f64 {
         self.width / WIDTH_PX
+    }
+
+    /// The bells that are believed.
+    pub fn believed(&self) -> impl Iterator<Item = &Bell> {
+        self.blocks.iter().filter(|bell| bell.weight >= BELIEVED)
+    }
+
+    /// Depth of what is seen around a point, given as fractions, in a picture of `grid` blocks: the median of the blocks
+    /// that are believed. None where fewer than three are.
+    pub fn depth_at(&self, grid: Size, [x, y]: [f64; 2]) -> Option<f64> {
+        let place = |at: f64, count: u32| ((at * f64::from(count)) as usize).min(count as usize - 1);
+        let block = place(y, grid.height) * grid.width as usize + place(x, grid.width);
+        let believed = around(grid, block).map(|at| self.blocks[at]).filter(|bell| bell.weight >= BELIEVED);
+        let mut depths: Vec<f64> = believed.map(|bell| bell.depth).collect();
+        let middle = depths.len() / 2;
+        (depths.len() > 2).then(|| *depths.select_nth_unstable_by(middle, f64::total_cmp).1)
     }
 
     /// Where the photo with this sharpness of blocks is focused. None where no block tells.
@@ -135,6 +159,15 @@ impl Bells {
         let at = (from + to) / 2.0;
         Some(Place { at, misfit: MISFIT * cost(at).exp_m1().max(0.0).sqrt() })
     }
+}
+
+/// A block of `grid` and its eight neighbours, as far as there are any.
+pub fn around(grid: Size, block: usize) -> impl Iterator<Item = usize> {
+    let (width, height) = (grid.width as usize, grid.height as usize);
+    let (x, y) = (block % width, block / width);
+    let columns = x.saturating_sub(1)..(x + 2).min(width);
+    let rows = y.saturating_sub(1)..(y + 2).min(height);
+    rows.flat_map(move |y| columns.clone().map(move |x| y * width + x))
 }
 
 /// Sharpness that stays where nothing is sharp: the low end of what blocks come to at their most blurred.
@@ -216,7 +249,7 @@ mod tests {
     fn fitted(places: &[f64], width: f64) -> Bells {
         let photos: Vec<(f64, Vec<f32>)> = places.iter().map(|&at| (at, photo(at, width))).collect();
         let photos: Vec<(f64, &[f32])> = photos.iter().map(|(at, blocks)| (*at, &blocks[..])).collect();
-        Bells::fit(&photos).expect("photos enough")
+        Bells::fit(&photos, None).expect("photos enough")
     }
 
     #[test]
@@ -260,8 +293,8 @@ mod tests {
     #[test]
     fn too_little_gives_no_bells() {
         let blocks = photo(1.0, 8.0);
-        assert!(Bells::fit(&[]).is_none());
-        assert!(Bells::fit(&[(0.0, &blocks), (1.0, &blocks)]).is_none());
-        assert!(Bells::fit(&[(1.0, &blocks), (1.0, &blocks), (1.0, &blocks)]).is_none());
+        assert!(Bells::fit(&[], None).is_none());
+        assert!(Bells::fit(&[(0.0, &blocks), (1.0, &blocks)], None).is_none());
+        assert!(Bells::fit(&[(1.0, &blocks), (1.0, &blocks), (1.0, &blocks)], None).is_none());
     }
 }

@@ -58,12 +58,10 @@ pub fn run(args: &Args, device: &str, talk: &Talk) -> Result<Exit> {
     let photos = crew.session.of(Stage::Stack).count();
     let report =
         Report { session: folder, steps, photos, missing: &captured.missing, missed: &captured.missed };
+    let (done, shown) = (steps - captured.missing.len(), folder.display());
     let text = format!(
-        "{} of {steps} steps photographed: {0}/stack\nnext: nearfar merge {1} -o {1}/merged.tif",
-        steps - captured.missing.len(),
-        folder.display()
-    )
-    .replace("0/stack", &format!("{}/stack", folder.display()));
+        "{done} of {steps} steps photographed: {shown}/stack\nnext: nearfar merge {shown} -o {shown}/merged.tif"
+    );
     talk.result(&report, &text)?;
     Ok(exit(&captured, talk))
 }

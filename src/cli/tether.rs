@@ -278,7 +278,8 @@ impl Held {
                 return Err(Error::Usage(format!("{question} Set them back, or go on with --yes")));
             }
         }
-        Ok(Crew { folder: self.folder.clone(), session, camera, tell, interrupt: &INTERRUPT })
+        let (folder, free_since) = (self.folder.clone(), std::time::Instant::now());
+        Ok(Crew { folder, session, camera, tell, interrupt: &INTERRUPT, free_since })
     }
 
     fn resumed(

@@ -107,7 +107,7 @@ fn fit(folder: &Path, map: &MapFile, axis: &Axis, scanned: &[(PathBuf, Vec<f32>)
             photos.extend(found.map(|(_, sharpness)| (axis.levels()[level], &sharpness[..])));
         }
     }
-    Bells::fit(&photos).ok_or_else(|| {
+    Bells::fit(&photos, None).ok_or_else(|| {
         Error::Stack(
             "the scan has fewer than three levels of focus: scan again, with more of the scene in reach"
                 .into(),

@@ -1,6 +1,6 @@
 //! Where to autofocus next in a scan: where the picture has texture that no photo shows sharp yet. Pure functions.
 
-use crate::bells::Bells;
+use crate::bells::{BELIEVED, Bells, around};
 use crate::camera::Point;
 use crate::frame::{Plane, Size};
 
@@ -28,8 +28,6 @@ pub struct Known<'a> {
 const TEXTURED: f32 = 0.012;
 /// Tried points keep others away by so much of the width.
 const APART: f64 = 0.035;
-/// Weight from which a block's bell is believed.
-const BELIEVED: f64 = 0.5;
 /// Share of the textured blocks that may stay without a sharp photo: there are always some at the edges of things.
 const LEFT: f64 = 0.002;
 /// Blocks of other depths around a block, in the width of the sharp range, that make it a bad place to focus.
@@ -81,17 +79,6 @@ impl Known<'_> {
         self.places.iter().map(|place| (place - depth).abs()).fold(f64::MAX, f64::min)
     }
 
-    /// Depth of what is seen around a point: the median of the blocks whose bells are believed.
-    pub fn depth_at(&self, [x, y]: Point) -> Option<f64> {
-        let bells = self.bells?;
-        let place = |at: f64, count: u32| ((at * f64::from(count)) as usize).min(count as usize - 1);
-        let block = place(y, self.grid.height) * self.grid.width as usize + place(x, self.grid.width);
-        let believed = self.around(block).map(|at| bells.blocks[at]).filter(|bell| bell.weight >= BELIEVED);
-        let mut depths: Vec<f64> = believed.map(|bell| bell.depth).collect();
-        let middle = depths.len() / 2;
-        (depths.len() > 2).then(|| *depths.select_nth_unstable_by(middle, f64::total_cmp).1)
-    }
-
     /// Share of the textured blocks with a bell that no photo shows sharp.
     pub fn uncovered(&self) -> f64 {
         let (Some(bells), Some(tolerance)) = (self.bells, self.tolerance()) else { return 1.0 };
@@ -121,7 +108,7 @@ impl Known<'_> {
             .collect();
         let gain = |depth: f64| open.iter().filter(|(_, other)| (other - depth).abs() <= tolerance).count();
         let score = |&(block, depth): &(usize, f64)| {
-            let close = self.around(block).filter(|&at| bells.blocks[at].weight >= BELIEVED);
+            let close = around(self.grid, block).filter(|&at| bells.blocks[at].weight >= BELIEVED);
             let (mut alike, mut all) = (0.0, 0.0);
             for at in close {
                 alike += f64::from(u8::from((bells.blocks[at].depth - depth).abs() <= MIXED * tolerance));
@@ -147,7 +134,7 @@ impl Known<'_> {
         let at = ratios.len() * 9 / 10;
         let sharp = *ratios.select_nth_unstable_by(at, f32::total_cmp).1;
         let score = |block: usize| {
-            let textured = self.around(block).filter(|&at| self.texture[at] >= TEXTURED).count() as f32 / 9.0;
+            let textured = around(self.grid, block).filter(|&at| self.texture[at] >= TEXTURED).count() as f32 / 9.0;
             textured
                 * (self.texture[block] / (4.0 * TEXTURED)).min(1.0)
                 * (1.0 - ratio(block) / sharp.max(1e-6)).max(0.0)
@@ -155,15 +142,6 @@ impl Known<'_> {
         let open = (0..self.texture.len())
             .filter(|&block| self.texture[block] >= TEXTURED && !told(block) && !self.barred(block));
         open.max_by(|&a, &b| score(a).total_cmp(&score(b))).filter(|&best| score(best) > 0.25)
-    }
-
-    /// The block and its eight neighbours, as far as there are any.
-    fn around(&self, block: usize) -> impl Iterator<Item = usize> {
-        let (width, height) = (self.grid.width as usize, self.grid.height as usize);
-        let (x, y) = (block % width, block / width);
-        let columns = x.saturating_sub(1)..(x + 2).min(width);
-        let rows = y.saturating_sub(1)..(y + 2).min(height);
-        rows.flat_map(move |y| columns.clone().map(move |x| y * width + x))
     }
 }
 

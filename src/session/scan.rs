@@ -1,5 +1,6 @@
 //! The scan: photographs the scene at so many levels of focus that every textured region is sharp in some photo.
 
+use std::cell::Cell;
 use std::thread;
 
 use super::choice::{Known, texture};
@@ -60,6 +61,13 @@ pub struct Scan<'c, 'a, 'b, B: Backend> {
     tried: Vec<Point>,
     /// Places on the axis where photos were not worth taking.
     passed: Vec<f64>,
+    /// Of every block, over the photos taken in: the most contrast, and the sharpest it is.
+    contrast: Vec<f32>,
+    sharpest: Vec<f32>,
+    /// Photos that these are of.
+    counted: usize,
+    /// Width of the bells, as found last.
+    width: Cell<Option<f64>>,
 }
 
 /// Scans, or goes on with a scan; the photos taken in, and where on the axis each is.
@@ -71,7 +79,19 @@ pub fn scan<B: Backend>(crew: &mut Crew<'_>, backend: &B, options: &ScanOptions)
         (0..crew.session.shots.len()).filter(|&i| crew.session.shots[i].stage == Stage::Scan).collect();
     let tried = crew.session.of(Stage::Scan).filter_map(|shot| shot.af_point).collect();
     let options = options.clone();
-    let mut scan = Scan { crew, backend, options, gathered: None, shots, tried, passed: Vec::new() };
+    let mut scan = Scan {
+        crew,
+        backend,
+        options,
+        gathered: None,
+        shots,
+        tried,
+        passed: Vec::new(),
+        contrast: Vec::new(),
+        sharpest: Vec::new(),
+        counted: 0,
+        width: Cell::new(None),
+    };
     scan.take_in()?;
     if scan.crew.session.scan_ended.is_none() {
         let reason = match scan.crew.camera.strategy() {
@@ -177,30 +197,37 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         }
     }
 
+    /// Counts in the photos taken in since.
+    fn count(&mut self) {
+        let Some(gathered) = &self.gathered else { return };
+        let grid = sharpness_grid(gathered.size());
+        self.contrast.resize(grid.area(), 0.0);
+        self.sharpest.resize(grid.area(), 0.0);
+        for (base, sharpness) in gathered.base.iter().zip(&gathered.sharpness).skip(self.counted) {
+            let each = self.contrast.iter_mut().zip(texture(base, grid));
+            each.for_each(|(contrast, here)| *contrast = contrast.max(here));
+            let each = self.sharpest.iter_mut().zip(sharpness);
+            each.for_each(|(sharpest, here)| *sharpest = sharpest.max(*here));
+        }
+        self.counted = gathered.files.len();
+    }
+
     /// What is known, handed to `work`.
-    fn known<R>(&self, places: &[f64], work: impl FnOnce(&Known<'_>) -> R) -> Option<R> {
+    fn known<R>(&mut self, places: &[f64], work: impl FnOnce(&Known<'_>) -> R) -> Option<R> {
+        self.count();
         let gathered = self.gathered.as_ref()?;
         let grid = sharpness_grid(gathered.size());
         let count = gathered.files.len();
-        let mut contrast = vec![0.0f32; grid.area()];
-        let mut sharpest = vec![0.0f32; grid.area()];
-        for (base, sharpness) in gathered.base.iter().zip(&gathered.sharpness) {
-            let each = contrast.iter_mut().zip(texture(base, grid)).zip(sharpest.iter_mut().zip(sharpness));
-            for ((contrast, here), (sharpest, sharpness)) in each {
-                *contrast = contrast.max(here);
-                *sharpest = sharpest.max(*sharpness);
-            }
-        }
         let photos: Vec<(f64, &[f32])> =
             places.iter().take(count).zip(&gathered.sharpness).map(|(&at, s)| (at, &s[..])).collect();
-        let bells = if photos.len() == count { Bells::fit(&photos) } else { None };
-        tracing::debug!("half width of the bells: {:?}", bells.as_ref().map(|bells| bells.width));
+        let bells = if photos.len() == count { Bells::fit(&photos, self.width.get()) } else { None };
+        self.width.set(bells.as_ref().filter(|_| count >= SURE).map(|bells| bells.width));
         let all: Vec<f64> = places.iter().chain(&self.passed).copied().collect();
         let coc_px = self.options.coc_px * (1.0 - self.options.overlap);
         Some(work(&Known {
             grid,
-            texture: &contrast,
-            sharpest: &sharpest,
+            texture: &self.contrast,
+            sharpest: &self.sharpest,
             bells: bells.as_ref(),
             places: &all,
             tried: &self.tried,
@@ -308,8 +335,11 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             let shot = Shot { lens: Some(place), ..Shot::new(Stage::Scan) };
             self.take(shot, &Aim::Nudges(nudges), &|_| true)?;
             let places = self.places();
-            let told = self.known(&places, |known| (self.ended(known), known.tolerance()));
+            let (far, photos) = (self.crew.session.asked.far, self.photos());
+            let still = self.is_still();
+            let told = self.known(&places, |known| (ended(known, far, photos), known.tolerance()));
             let (reason, tolerance) = told.unwrap_or((None, None));
+            let reason = still.then(|| "the lens is at its far stop".to_owned()).or(reason);
             if let Some(reason) = reason {
                 return Ok(reason);
             }
@@ -320,35 +350,33 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         }
     }
 
-    /// Why the sweep can end, if it can.
-    fn ended(&self, known: &Known<'_>) -> Option<String> {
-        let gathered = self.gathered.as_ref()?;
-        let [.., before, last] = &gathered.sharpness[..] else { return None };
-        if gathered.files.len() < KNOWING {
-            return None;
-        }
-        tracing::debug!("change of the blocks: {:.4}", change(before, last));
-        if change(before, last) < STILL {
-            return Some("the lens is at its far stop".into());
-        }
-        let (bells, tolerance) = (known.bells?, known.tolerance()?);
-        let now = *known.places.get(gathered.files.len() - 1)?;
-        if self
-            .crew
-            .session
-            .asked
-            .far
-            .and_then(|far| known.depth_at(far))
-            .is_some_and(|far| now > far + 3.0 * tolerance)
-        {
-            return Some("the far point is behind".into());
-        }
-        let told: Vec<f64> =
-            bells.blocks.iter().filter(|bell| bell.weight >= 0.5).map(|bell| bell.depth).collect();
-        let ahead = told.iter().filter(|&&depth| depth > now - 3.0 * tolerance).count();
-        (told.len() > 20 && (ahead as f64) < 0.005 * told.len() as f64)
-            .then(|| "nothing gets sharper any more".to_owned())
+    /// Photos taken in.
+    fn photos(&self) -> usize {
+        self.gathered.as_ref().map_or(0, |gathered| gathered.files.len())
     }
+
+    /// Whether the last move of the lens changed nothing in the picture.
+    fn is_still(&self) -> bool {
+        let sharpness = self.gathered.as_ref().map(|gathered| &gathered.sharpness[..]);
+        matches!(sharpness, Some([.., before, last]) if self.photos() >= KNOWING && change(before, last) < STILL)
+    }
+}
+
+/// Why a sweep with so many photos can end, if it can.
+fn ended(known: &Known<'_>, far: Option<Point>, photos: usize) -> Option<String> {
+    if photos < KNOWING {
+        return None;
+    }
+    let (bells, tolerance) = (known.bells?, known.tolerance()?);
+    let now = *known.places.get(photos - 1)?;
+    let behind = |far: f64| now > far + 3.0 * tolerance;
+    if far.and_then(|far| bells.depth_at(known.grid, far)).is_some_and(behind) {
+        return Some("the far point is behind".into());
+    }
+    let told: Vec<f64> = bells.believed().map(|bell| bell.depth).collect();
+    let ahead = told.iter().filter(|&&depth| depth > now - 3.0 * tolerance).count();
+    (told.len() > 20 && (ahead as f64) < 0.005 * told.len() as f64)
+        .then(|| "nothing gets sharper any more".to_owned())
 }
 
 /// Leads the lens to its near stop: as far as the pictures change, and once more.

@@ -63,6 +63,8 @@ pub struct Crew<'a> {
     pub tell: &'a (dyn Fn(&Event<'_>) + Sync),
     /// A Ctrl-C.
     pub interrupt: &'a AtomicBool,
+    /// When the photo before was safe, or the work began: what comes before the next one counts for that.
+    pub free_since: Instant,
 }
 
 /// How to focus for a photo.
@@ -114,6 +116,7 @@ impl Crew<'_> {
     pub fn take_over(&mut self) -> Result<()> {
         self.camera.take_over(&self.session.set_back)?;
         self.session.set_back = self.camera.taken_over();
+        self.free_since = Instant::now();
         self.save()
     }
 
@@ -133,7 +136,6 @@ impl Crew<'_> {
         aim: &Aim,
         worth: &dyn Fn(f64) -> bool,
     ) -> Result<Taken> {
-        let start = Instant::now();
         match aim {
             Aim::Point(point) => shot.af_point = Some(*point),
             Aim::Nudges(nudges) => shot.nudges.clone_from(nudges),
@@ -164,12 +166,13 @@ impl Crew<'_> {
         let photo = self.expose(aim)?;
         let known = focus + photo.exposing + photo.transfer;
         let index = self.keep(photo.files)?;
-        let other = start.elapsed().saturating_sub(known);
+        let other = self.free_since.elapsed().saturating_sub(known);
         let parts =
             [("focus", focus), ("exposure", photo.exposing), ("transfer", photo.transfer), ("other", other)];
         let shot = &mut self.session.shots[index];
         shot.took_ms.extend(parts.map(|(name, time)| (name.to_owned(), 1000.0 * time.as_secs_f64())));
         self.save()?;
+        self.free_since = Instant::now();
         Ok(Taken::Photo(index))
     }
 
