@@ -15,10 +15,10 @@ const FLANK: f64 = 1.1;
 pub const WIDTH_PX: f64 = 4.0;
 /// Places tried across the axis and a little beyond its ends.
 const PLACES: usize = 240;
-/// Widths tried, as shares of the axis: the least, and the factor from one to the next.
+/// Widths tried, as shares of the axis: the least, and the factor from one to the next; then closer to the best.
 const LEAST_WIDTH: f64 = 0.012;
-const WIDTH_STEP: f64 = 1.15;
-const WIDTHS: usize = 24;
+const WIDTH_STEP: f64 = 1.5;
+const WIDTHS: usize = 9;
 /// How much of a block's peak the bell must make up for the block to count fully.
 const CLEAR: f64 = 0.35;
 /// Misfit, as a share of a block's peak, from which it counts less (Cauchy weights): other depths in the block.
@@ -90,12 +90,18 @@ impl Bells {
             let blocks = fitted.into_iter().map(|(bell, _)| bell).collect();
             (cost / weight.max(1e-9), Self { width, blocks, reach })
         };
-        let (least, count) = match about {
-            Some(width) => (width / WIDTH_STEP, 3),
-            None => (span * LEAST_WIDTH, WIDTHS),
+        let better = |a: (f64, Self), b: (f64, Self)| if b.0 < a.0 { b } else { a };
+        let widths = (0..WIDTHS).map(|i| span * LEAST_WIDTH * WIDTH_STEP.powi(i as i32));
+        let start = match about {
+            Some(width) => fit(width),
+            None => widths.map(fit).reduce(better)?,
         };
-        let widths = (0..count).map(|i| least * WIDTH_STEP.powi(i as i32));
-        widths.map(fit).min_by(|a, b| a.0.total_cmp(&b.0)).map(|best| best.1)
+        let closer = |best: (f64, Self), step: f64| {
+            let width = best.1.width;
+            [width / step, width * step].into_iter().map(fit).fold(best, better)
+        };
+        let steps: &[f64] = if about.is_some() { &[1.1] } else { &[1.22, 1.1] };
+        Some(steps.iter().fold(start, |best, &step| closer(best, step)).1)
     }
 
     /// Bells as given, for tests of what builds on them.

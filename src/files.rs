@@ -174,7 +174,7 @@ impl PlanFile {
             if *index != at {
                 return Err(format!("step {at} has index {index}: number them 0, 1, 2…"));
             }
-            if !(-0.5..=last + 0.5).contains(target_depth) {
+            if !(-1.0..=last + 1.0).contains(target_depth) {
                 return Err(format!(
                     "step {at}: target_depth {target_depth} lies outside the map's 0 … {last}"
                 ));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Camera, Condition, Lock, Nudge, Photo, PhotoFile, Point, Strategy};
+use super::{Camera, Condition, Exposed, Keep, Lock, Nudge, PhotoFile, Point, Remember, Strategy};
 use crate::error::{Error, Result};
 
 /// The photographer, and the folder that photos appear in.
@@ -57,12 +57,8 @@ impl Camera for Attended<'_> {
         Ok(Condition::default())
     }
 
-    fn take_over(&mut self, _before: &[(String, String)]) -> Result<()> {
+    fn take_over(&mut self, _before: &[(String, String)], _remember: Remember<'_>) -> Result<()> {
         Ok(())
-    }
-
-    fn taken_over(&self) -> Vec<(String, String)> {
-        Vec::new()
     }
 
     fn give_back(&mut self) -> Result<()> {
@@ -107,7 +103,7 @@ impl Camera for Attended<'_> {
         Err(Error::Camera("this camera shows no live view to programs".into()))
     }
 
-    fn expose(&mut self) -> Result<Photo> {
+    fn expose(&mut self, keep: Keep<'_>) -> Result<Exposed> {
         let start = Instant::now();
         let mut seen: Option<(PathBuf, u64)> = None;
         loop {
@@ -119,9 +115,9 @@ impl Camera for Attended<'_> {
                 if length > 0 && seen == Some((path.clone(), length)) {
                     let bytes = std::fs::read(&path).map_err(Error::io(&path, "reading"))?.into();
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    keep(PhotoFile { name, bytes })?;
                     self.known.insert(path);
-                    let files = vec![PhotoFile { name, bytes }];
-                    return Ok(Photo { files, exposing: start.elapsed(), transfer: Duration::ZERO });
+                    return Ok(Exposed { exposing: start.elapsed(), transfer: Duration::ZERO });
                 }
                 seen = Some((path, length));
             }
@@ -129,8 +125,8 @@ impl Camera for Attended<'_> {
         }
     }
 
-    fn left_over(&mut self, _patience: Duration) -> Result<Vec<PhotoFile>> {
-        Ok(Vec::new())
+    fn left_over(&mut self, _patience: Duration, _keep: Keep<'_>) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -151,9 +147,14 @@ mod tests {
         assert!(said.lock().expect("unpoisoned").contains("0.250,0.500"));
         std::fs::write(path("notes.txt"), "text").expect("written");
         std::fs::write(path("new.JPG"), "new").expect("written");
-        let photo = camera.expose().expect("a photo");
-        assert_eq!((photo.files[0].name.as_str(), &photo.files[0].bytes[..]), ("new.JPG", &b"new"[..]));
+        let mut kept = Vec::new();
+        let mut keep = |file| {
+            kept.push(file);
+            Ok(())
+        };
+        camera.expose(&mut keep).expect("a photo");
         interrupt.store(true, Ordering::Relaxed);
-        assert!(matches!(camera.expose(), Err(Error::Interrupted)), "it is taken once");
+        assert!(matches!(camera.expose(&mut keep), Err(Error::Interrupted)), "it is taken once");
+        assert_eq!(kept, [PhotoFile { name: "new.JPG".into(), bytes: b"new"[..].into() }]);
     }
 }

@@ -51,16 +51,20 @@ impl std::fmt::Debug for PhotoFile {
     }
 }
 
-/// One exposure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Photo {
-    /// Its files: RAW, JPEG or both.
-    pub files: Vec<PhotoFile>,
+/// How long an exposure took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exposed {
     /// From the release to the first word of the picture: exposure, and the camera's own work.
     pub exposing: Duration,
     /// How long the files took to come over.
     pub transfer: Duration,
 }
+
+/// Takes in a file: what has come back from it is safe.
+pub type Keep<'a> = &'a mut dyn FnMut(PhotoFile) -> Result<()>;
+
+/// Writes down what a camera is to be set back to, before it is set: names and values.
+pub type Remember<'a> = &'a mut dyn FnMut(&[(String, String)]) -> Result<()>;
 
 /// How a camera is set, and whether it can go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,11 +97,8 @@ pub trait Camera: Send {
     /// How it is set, and whether it can go on.
     fn condition(&mut self) -> Result<Condition>;
 
-    /// Sets it to be driven, remembering how it was: by now, or as an earlier run found it (`before`).
-    fn take_over(&mut self, before: &[(String, String)]) -> Result<()>;
-
-    /// What [`Camera::give_back`] will set back: names and values.
-    fn taken_over(&self) -> Vec<(String, String)>;
+    /// Sets it to be driven; what it was, by now or as an earlier run found it (`before`), is remembered first.
+    fn take_over(&mut self, before: &[(String, String)], remember: Remember<'_>) -> Result<()>;
 
     /// Sets it back to how it was.
     fn give_back(&mut self) -> Result<()>;
@@ -126,9 +127,10 @@ pub trait Camera: Send {
     /// What it sees, as a JPEG.
     fn preview(&mut self) -> Result<Box<[u8]>>;
 
-    /// Takes a photo at the present focus.
-    fn expose(&mut self) -> Result<Photo>;
+    /// Takes a photo at the present focus; each of its files, RAW, JPEG or both, is kept before the camera hears another
+    /// word.
+    fn expose(&mut self, keep: Keep<'_>) -> Result<Exposed>;
 
-    /// Files of an exposure before this connection that nobody has fetched; waits so long for the first.
-    fn left_over(&mut self, patience: Duration) -> Result<Vec<PhotoFile>>;
+    /// Keeps files of an exposure before this connection that nobody has fetched; waits so long for the first.
+    fn left_over(&mut self, patience: Duration, keep: Keep<'_>) -> Result<()>;
 }

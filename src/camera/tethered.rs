@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::capabilities::DriveValues;
 use super::gphoto::{Happening, Wire, open};
-use super::{Camera, Capabilities, Condition, Lock, Nudge, Photo, PhotoFile, Point, Strategy};
+use super::{
+    Camera, Capabilities, Condition, Exposed, Keep, Lock, Nudge, PhotoFile, Point, Remember, Strategy,
+};
 use crate::error::{Error, Result};
 
 /// A camera on libgphoto2.
@@ -94,14 +96,14 @@ impl Tethered {
         patiently(|| self.wire.write(name, value))
     }
 
-    /// Sets a widget that shows something else, and remembers what.
-    fn change(&mut self, name: &str, value: &str) -> Result<()> {
+    /// Sets a widget that shows something else, after what it shows is remembered.
+    fn change(&mut self, name: &str, value: &str, remember: Remember<'_>) -> Result<()> {
         let Some(before) = self.wire.read(name).filter(|before| before != value) else { return Ok(()) };
-        self.set(name, value)?;
         if !self.before.iter().any(|(changed, _)| changed == name) {
             self.before.push((name.to_owned(), before));
+            remember(&self.before)?;
         }
-        Ok(())
+        self.set(name, value)
     }
 
     fn focus_mode(&self) -> Option<&'static str> {
@@ -197,23 +199,33 @@ impl Tethered {
         }
     }
 
-    /// Fetches `count` files as they are announced, until `deadline`; and when the first was.
-    fn fetch(&self, count: usize, deadline: Instant) -> Result<(Vec<PhotoFile>, Option<Instant>, Duration)> {
-        let (mut files, mut announced, mut transfer) = (Vec::new(), None, Duration::ZERO);
-        while files.len() < count && Instant::now() < deadline {
+    /// Keeps `count` files as they are announced, until `deadline`: how many came, when the first was announced, how long
+    /// they took.
+    fn fetch(
+        &self,
+        count: usize,
+        deadline: Instant,
+        keep: Keep<'_>,
+    ) -> Result<(usize, Option<Instant>, Duration)> {
+        let (mut kept, mut announced, mut transfer) = (0, None, Duration::ZERO);
+        while kept < count && Instant::now() < deadline {
             if let Happening::File(file) = self.wire.next(Duration::from_millis(100))? {
                 let start = Instant::now();
                 announced.get_or_insert(start);
-                match self.wire.fetch(&file) {
-                    Ok(bytes) => files.push(PhotoFile { name: file.name(), bytes }),
+                let fetched = self.wire.fetch(&file);
+                transfer += start.elapsed();
+                match fetched {
+                    Ok(bytes) => {
+                        keep(PhotoFile { name: file.name(), bytes })?;
+                        kept += 1;
+                    }
                     Err(error @ Error::CameraGone(_)) => return Err(error),
                     // Announced late: an earlier photo's file, which is here already.
                     Err(error) => tracing::debug!("{error}"),
                 }
-                transfer += start.elapsed();
             }
         }
-        Ok((files, announced, transfer))
+        Ok((kept, announced, transfer))
     }
 }
 
@@ -251,19 +263,15 @@ impl Camera for Tethered {
         })
     }
 
-    fn take_over(&mut self, before: &[(String, String)]) -> Result<()> {
+    fn take_over(&mut self, before: &[(String, String)], remember: Remember<'_>) -> Result<()> {
         self.before = before.to_vec();
         if let Some(mode) = self.focus_mode() {
-            self.change("focusmode", mode)?;
+            self.change("focusmode", mode, remember)?;
         }
         if self.strategy() == Strategy::AfPoint {
-            self.change("focusarea", SPOT_AREA)?;
+            self.change("focusarea", SPOT_AREA, remember)?;
         }
         Ok(())
-    }
-
-    fn taken_over(&self) -> Vec<(String, String)> {
-        self.before.clone()
     }
 
     fn give_back(&mut self) -> Result<()> {
@@ -282,7 +290,8 @@ impl Camera for Tethered {
     fn reconnect(&mut self) -> Result<()> {
         self.pressed = false;
         self.wire.reopen()?;
-        self.take_over(&self.before.clone())
+        // What it was is remembered from the first time.
+        self.take_over(&self.before.clone(), &mut |_| Ok(()))
     }
 
     fn focus_at(&mut self, point: Point) -> Result<Lock> {
@@ -348,7 +357,7 @@ impl Camera for Tethered {
         patiently(|| self.wire.preview())
     }
 
-    fn expose(&mut self) -> Result<Photo> {
+    fn expose(&mut self, keep: Keep<'_>) -> Result<Exposed> {
         std::thread::sleep(self.charged_at.saturating_duration_since(Instant::now()).max(self.settle));
         let (count, time) = (self.files(), self.exposure_time());
         self.drain()?;
@@ -356,10 +365,10 @@ impl Camera for Tethered {
         if let Err(error) = self.release() {
             return Err(self.explained(error));
         }
-        let (files, announced, transfer) = self.fetch(count, start + time + COMING)?;
+        let (kept, announced, transfer) = self.fetch(count, start + time + COMING, keep)?;
         self.charged_at = Instant::now() + self.flash;
         self.let_go()?;
-        if files.len() < count {
+        if kept < count {
             let lost = Error::CameraLost(format!(
                 "the camera fired, and no picture came within {} s; look whether it writes to the card only",
                 (time + COMING).as_secs()
@@ -367,18 +376,17 @@ impl Camera for Tethered {
             return Err(self.explained(lost));
         }
         let exposing = announced.map_or_else(|| start.elapsed(), |at| at - start);
-        Ok(Photo { files, exposing, transfer })
+        Ok(Exposed { exposing, transfer })
     }
 
-    fn left_over(&mut self, patience: Duration) -> Result<Vec<PhotoFile>> {
-        let mut files = Vec::new();
+    fn left_over(&mut self, patience: Duration, keep: Keep<'_>) -> Result<()> {
         let mut deadline = Instant::now() + patience;
         while Instant::now() < deadline {
             if let Happening::File(file) = self.wire.next(Duration::from_millis(100))? {
-                files.push(PhotoFile { name: file.name(), bytes: self.wire.fetch(&file)? });
+                keep(PhotoFile { name: file.name(), bytes: self.wire.fetch(&file)? })?;
                 deadline = Instant::now() + LEFT_OVER;
             }
         }
-        Ok(files)
+        Ok(())
     }
 }

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::scan::Sharpness;
 use super::tether::{self, CameraArgs};
 use super::{Device, Exit, Talk};
 use crate::backend::{CpuBackend, GpuBackend};
 use crate::error::{Error, Result};
 use crate::files::{MapFile, PlanFile};
 use crate::gpu::sharpness::BAND_ROWS;
-use crate::session::{self, Asked, Captured, Crew, Event, SessionFile, Stage};
+use crate::session::{self, Asked, Captured, Crew, Event, SessionFile, Sharpness, Stage};
 
 /// Photographs the steps of SESSION/plan.json, which may have been edited, into SESSION/stack.
 ///
@@ -70,7 +69,7 @@ pub fn run(args: &Args, device: &str, talk: &Talk) -> Result<Exit> {
 pub(super) fn photograph(
     crew: &mut Crew<'_>,
     device: &Device,
-    scanned: Option<Sharpness>,
+    scanned: Option<&Sharpness>,
 ) -> Result<Captured> {
     match device {
         Device::Cpu => session::capture(crew, &CpuBackend, scanned),

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use super::{Exit, INTERRUPT, Talk};
+use crate::backend::CpuBackend;
 use crate::error::Result;
-use crate::files::PlanFile;
+use crate::files::{MapFile, PlanFile};
 use crate::pipeline::plan::{self, Request};
 use crate::plan::PlanOptions;
+use crate::session::{SessionFile, ends};
 
 /// Divides the depth between the near and the far end evenly into N focus steps, and pulls each to the autofocus spot that
 /// holds most certain, textured pixels at its depth.
@@ -32,7 +34,14 @@ pub struct Args {
 
 pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
     let options = PlanOptions { steps: args.steps, af_size: args.af_size, gravity: !args.no_gravity };
-    let plan = plan::run(&Request { folder: args.folder.clone(), options }, &INTERRUPT)?;
+    let session = SessionFile::read(&args.folder)?;
+    let ends = match &session {
+        Some(session) => {
+            ends(&args.folder, &session.asked, &MapFile::read(&args.folder)?, None, &CpuBackend)?
+        }
+        None => [None; 2],
+    };
+    let plan = plan::run(&Request { folder: args.folder.clone(), options, ends }, &INTERRUPT)?;
     const SHOWN: usize = 8;
     let warned = || plan.steps.iter().filter_map(|step| Some((step.index + 1, step.warning.as_ref()?)));
     for (step, warning) in warned().take(SHOWN) {

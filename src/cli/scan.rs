@@ -13,7 +13,7 @@ use crate::files::MapFile;
 use crate::gpu::sharpness::BAND_ROWS;
 use crate::order::Anchor;
 use crate::pipeline::map::{self, Job};
-use crate::session::{self, Asked, Crew, Event, ScanOptions};
+use crate::session::{self, Asked, Crew, Event, ScanOptions, Sharpness};
 
 /// Photographs a scene at so many levels of focus that every textured region is sharp in some photo, and maps it.
 ///
@@ -76,9 +76,6 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
     talk.result(&report, &text)?;
     Ok(Exit::Done)
 }
-
-/// Sharpness of the scan's photos.
-pub(super) type Sharpness = Vec<(PathBuf, Vec<f32>)>;
 
 /// Scans and maps, as far as that is not done yet.
 pub(super) fn scanned<B: Backend>(

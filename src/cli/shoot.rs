@@ -17,7 +17,7 @@ use crate::pipeline::map::Request;
 use crate::pipeline::merge::{self, Job, Options};
 use crate::pipeline::plan;
 use crate::plan::{MAX_STEPS, PlanOptions};
-use crate::session::{Asked, Crew, Event, SessionFile, Stage, estimate};
+use crate::session::{Asked, Crew, Event, SessionFile, Stage, ends, estimate};
 
 /// The whole job with a tethered camera: scans the scene, orders and maps the photos, plans N focus steps between the near
 /// and the far point, photographs these, and merges them.
@@ -90,9 +90,10 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
         }?;
         if capture::planned(&crew.folder, &map, args.steps)?.is_none() {
             let options = PlanOptions { steps: args.steps, af_size: args.af_size, gravity: !args.no_gravity };
-            plan::run(&plan::Request { folder: crew.folder.clone(), options }, &INTERRUPT)?;
+            let ends = ends(&crew.folder, &crew.session.asked, &map, sharpness.as_ref(), &CpuBackend)?;
+            plan::run(&plan::Request { folder: crew.folder.clone(), options, ends }, &INTERRUPT)?;
         }
-        capture::photograph(crew, &device, sharpness)
+        capture::photograph(crew, &device, sharpness.as_ref())
     })?;
     let (picture, merge) = merged(&crew, &device, threads, talk)?;
     let report = Report {

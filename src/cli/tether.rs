@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{INTERRUPT, Talk};
 use crate::camera::{self, Attended, Camera, Point, Strategy, Tethered};
@@ -278,8 +278,8 @@ impl Held {
                 return Err(Error::Usage(format!("{question} Set them back, or go on with --yes")));
             }
         }
-        let (folder, free_since) = (self.folder.clone(), std::time::Instant::now());
-        Ok(Crew { folder, session, camera, tell, interrupt: &INTERRUPT, free_since })
+        let (folder, free_since, sought) = (self.folder.clone(), Instant::now(), Duration::ZERO);
+        Ok(Crew { folder, session, camera, tell, interrupt: &INTERRUPT, free_since, sought })
     }
 
     fn resumed(

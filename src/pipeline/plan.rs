@@ -18,6 +18,8 @@ pub struct Request {
     pub folder: PathBuf,
     /// How to plan.
     pub options: PlanOptions,
+    /// Near and far end as places on the map's focus axis. Default: its outermost levels.
+    pub ends: [Option<f64>; 2],
 }
 
 /// Radius in cells of the window in which texture is measured: 9 across.
@@ -35,7 +37,8 @@ pub fn run(request: &Request, interrupt: &Interrupt) -> Result<PlanFile> {
     let (scene, color) = scene(folder, &map)?;
     let far = map.clusters.len() as f64 - 1.0;
     check(interrupt)?;
-    let mut steps = plan(&scene, 0.0, far, &request.options)?;
+    let [first, last] = request.ends;
+    let mut steps = plan(&scene, first.unwrap_or(0.0), last.unwrap_or(far), &request.options)?;
     let axis = map.axis();
     for step in &mut steps {
         step.target_depth = axis.depth(step.target_depth);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::file::{Shot, Stage};
+use super::file::{Asked, Shot, Stage};
 use super::scan::home;
 use super::shooting::{Aim, Crew, Event, Taken};
 use super::sweep::Ways;
@@ -13,7 +13,8 @@ use crate::bells::Bells;
 use crate::camera::{Point, Strategy};
 use crate::error::{Error, Result};
 use crate::files::{MapFile, PlanFile};
-use crate::pipeline::gather::sharpness;
+use crate::frame::Size;
+use crate::pipeline::gather::{sharpness, sharpness_grid};
 use crate::pipeline::plan::alternatives;
 use crate::positions::Axis;
 
@@ -41,6 +42,7 @@ pub struct Captured {
 struct Capture<'c, 'a, 'b, B: Backend> {
     crew: &'c mut Crew<'a>,
     backend: &'b B,
+    map: MapFile,
     axis: Axis,
     bells: Bells,
     plan: PlanFile,
@@ -61,21 +63,12 @@ struct Capture<'c, 'a, 'b, B: Backend> {
 pub fn capture<B: Backend>(
     crew: &mut Crew<'_>,
     backend: &B,
-    scanned: Option<Vec<(PathBuf, Vec<f32>)>>,
+    scanned: Option<&Sharpness>,
 ) -> Result<Captured> {
     let map = MapFile::read(&crew.folder)?;
     let plan = PlanFile::read(&crew.folder, &map)?;
     let axis = map.axis();
-    let scanned = match scanned {
-        Some(scanned) => scanned,
-        None => map
-            .order
-            .iter()
-            .map(|name| crew.folder.join(name))
-            .map(|path| Ok((path.clone(), sharpness(backend, &path)?)))
-            .collect::<Result<_>>()?,
-    };
-    let bells = fit(&crew.folder, &map, &axis, &scanned)?;
+    let bells = bells(&crew.folder, &map, scanned, backend)?;
     let targets: Vec<f64> = plan.steps.iter().map(|step| axis.place(step.target_depth)).collect();
     let span =
         targets.iter().copied().fold(f64::MIN, f64::max) - targets.iter().copied().fold(f64::MAX, f64::min);
@@ -87,8 +80,10 @@ pub fn capture<B: Backend>(
         })
         .collect();
     let started = Instant::now();
-    let mut capture = Capture { crew, backend, axis, bells, plan, targets, pitch, unseen, started, taken: 0 };
+    let mut capture =
+        Capture { crew, backend, map, axis, bells, plan, targets, pitch, unseen, started, taken: 0 };
     capture.look()?;
+    capture.crew.free_since = Instant::now();
     match capture.crew.camera.strategy() {
         Strategy::AfPoint | Strategy::Manual => capture.by_autofocus()?,
         Strategy::Sweep | Strategy::Direct => capture.by_sweep()?,
@@ -97,22 +92,60 @@ pub fn capture<B: Backend>(
     Ok(capture.outcome())
 }
 
-/// The bells of the map's frames.
-fn fit(folder: &Path, map: &MapFile, axis: &Axis, scanned: &[(PathBuf, Vec<f32>)]) -> Result<Bells> {
+/// Sharpness of the blocks of photos.
+pub type Sharpness = Vec<(PathBuf, Vec<f32>)>;
+
+/// The bells of the map's frames, whose sharpness is `scanned` or is looked at.
+fn bells<B: Backend>(
+    folder: &Path,
+    map: &MapFile,
+    scanned: Option<&Sharpness>,
+    backend: &B,
+) -> Result<Bells> {
+    let axis = map.axis();
     let mut photos = Vec::new();
-    for (level, frames) in map.clusters.iter().enumerate() {
+    for (frames, &place) in map.clusters.iter().zip(axis.levels()) {
         for name in frames {
-            let path = folder.join(name);
-            let found = scanned.iter().find(|(file, _)| *file == path || file.ends_with(name));
-            photos.extend(found.map(|(_, sharpness)| (axis.levels()[level], &sharpness[..])));
+            let known = scanned.and_then(|scanned| scanned.iter().find(|(file, _)| file.ends_with(name)));
+            let blocks = match known {
+                Some((_, blocks)) => blocks.clone(),
+                None => sharpness(backend, &folder.join(name))?,
+            };
+            photos.push((place, blocks));
         }
     }
+    let photos: Vec<(f64, &[f32])> = photos.iter().map(|(place, blocks)| (*place, &blocks[..])).collect();
     Bells::fit(&photos, None).ok_or_else(|| {
         Error::Stack(
             "the scan has fewer than three levels of focus: scan again, with more of the scene in reach"
                 .into(),
         )
     })
+}
+
+/// Places on the map's focus axis of what is seen at the session's near and far points: the photos of a scan stand beside
+/// them by up to half a step. None where the blocks there do not tell.
+///
+/// # Errors
+/// Those of reading the photos.
+pub fn ends<B: Backend>(
+    folder: &Path,
+    asked: &Asked,
+    map: &MapFile,
+    scanned: Option<&Sharpness>,
+    backend: &B,
+) -> Result<[Option<f64>; 2]> {
+    let points = [asked.near, asked.far];
+    if points.iter().all(Option::is_none) {
+        return Ok([None; 2]);
+    }
+    let bells = bells(folder, map, scanned, backend)?;
+    let grid = sharpness_grid(Size::new(map.width, map.height));
+    let last = map.clusters.len() as f64 - 1.0;
+    let places = points.map(|point| bells.depth_at(grid, point?));
+    // Farther off than a level, it is no better than the level that was found sharpest.
+    let close = |place: Option<f64>, level: f64| place.filter(|place| (place - level).abs() <= 1.0);
+    Ok([close(places[0], 0.0), close(places[1], last)])
 }
 
 impl<B: Backend> Capture<'_, '_, '_, B> {
@@ -326,8 +359,7 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
 
     /// Place of a scan's photo on the axis, if it is in the map.
     fn axis_place_of(&self, name: &str) -> Option<f64> {
-        let map = MapFile::read(&self.crew.folder).ok()?;
-        let level = map.clusters.iter().position(|level| level.iter().any(|file| file == name))?;
+        let level = self.map.clusters.iter().position(|level| level.iter().any(|file| file == name))?;
         self.axis.levels().get(level).copied()
     }
 

@@ -106,7 +106,10 @@ impl Known<'_> {
             .map(|block| (block, bells.blocks[block].depth))
             .filter(|&(_, depth)| self.away(depth) > tolerance)
             .collect();
-        let gain = |depth: f64| open.iter().filter(|(_, other)| (other - depth).abs() <= tolerance).count();
+        let mut depths: Vec<f64> = open.iter().map(|&(_, depth)| depth).collect();
+        depths.sort_by(f64::total_cmp);
+        let below = |depth: f64| depths.partition_point(|&at| at < depth);
+        let gain = |depth: f64| below(depth + tolerance) - below(depth - tolerance);
         let score = |&(block, depth): &(usize, f64)| {
             let close = around(self.grid, block).filter(|&at| bells.blocks[at].weight >= BELIEVED);
             let (mut alike, mut all) = (0.0, 0.0);
@@ -118,7 +121,8 @@ impl Known<'_> {
             gain(depth) as f64 * sure * sure * f64::from((self.texture[block] / (3.0 * TEXTURED)).min(1.0))
         };
         let free = open.iter().filter(|(block, _)| !self.barred(*block));
-        free.max_by(|a, b| score(a).total_cmp(&score(b))).filter(|best| score(best) > 0.0).map(|best| best.0)
+        let scored = free.map(|spot| (spot.0, score(spot))).filter(|(_, score)| *score > 0.0);
+        scored.max_by(|a, b| a.1.total_cmp(&b.1)).map(|best| best.0)
     }
 
     /// The most textured block among those that are sharp nowhere, or of which nothing is known.
@@ -134,7 +138,8 @@ impl Known<'_> {
         let at = ratios.len() * 9 / 10;
         let sharp = *ratios.select_nth_unstable_by(at, f32::total_cmp).1;
         let score = |block: usize| {
-            let textured = around(self.grid, block).filter(|&at| self.texture[at] >= TEXTURED).count() as f32 / 9.0;
+            let textured =
+                around(self.grid, block).filter(|&at| self.texture[at] >= TEXTURED).count() as f32 / 9.0;
             textured
                 * (self.texture[block] / (4.0 * TEXTURED)).min(1.0)
                 * (1.0 - ratio(block) / sharp.max(1e-6)).max(0.0)

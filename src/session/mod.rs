@@ -8,7 +8,7 @@ mod scan;
 mod shooting;
 mod sweep;
 
-pub use capture::{Captured, capture, estimate};
+pub use capture::{Captured, Sharpness, capture, ends, estimate};
 pub use check::{Readiness, changed, readiness};
 pub use file::{Asked, NAME, Pending, SessionFile, Shot, Stage};
 pub use scan::{ScanOptions, scan};

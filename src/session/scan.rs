@@ -1,7 +1,7 @@
 //! The scan: photographs the scene at so many levels of focus that every textured region is sharp in some photo.
 
-use std::cell::Cell;
 use std::thread;
+use std::time::Instant;
 
 use super::choice::{Known, texture};
 use super::file::{Shot, Stage};
@@ -67,7 +67,7 @@ pub struct Scan<'c, 'a, 'b, B: Backend> {
     /// Photos that these are of.
     counted: usize,
     /// Width of the bells, as found last.
-    width: Cell<Option<f64>>,
+    width: Option<f64>,
 }
 
 /// Scans, or goes on with a scan; the photos taken in, and where on the axis each is.
@@ -90,7 +90,7 @@ pub fn scan<B: Backend>(crew: &mut Crew<'_>, backend: &B, options: &ScanOptions)
         contrast: Vec::new(),
         sharpest: Vec::new(),
         counted: 0,
-        width: Cell::new(None),
+        width: None,
     };
     scan.take_in()?;
     if scan.crew.session.scan_ended.is_none() {
@@ -133,7 +133,7 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
     fn take(&mut self, shot: Shot, aim: &Aim, worth: &(dyn Fn(f64) -> bool + Sync)) -> Result<Taken> {
         self.crew.check()?;
         let stem = self.crew.scan_stem();
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let done = self.gathered.as_ref().map_or(0, |gathered| gathered.files.len());
         let waiting: Vec<_> =
             self.shots[done..].iter().filter_map(|&index| self.crew.picture(index)).collect();
@@ -220,8 +220,8 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         let count = gathered.files.len();
         let photos: Vec<(f64, &[f32])> =
             places.iter().take(count).zip(&gathered.sharpness).map(|(&at, s)| (at, &s[..])).collect();
-        let bells = if photos.len() == count { Bells::fit(&photos, self.width.get()) } else { None };
-        self.width.set(bells.as_ref().filter(|_| count >= SURE).map(|bells| bells.width));
+        let bells = if photos.len() == count { Bells::fit(&photos, self.width) } else { None };
+        self.width = bells.as_ref().filter(|_| count >= KNOWING).map(|bells| bells.width);
         let all: Vec<f64> = places.iter().chain(&self.passed).copied().collect();
         let coc_px = self.options.coc_px * (1.0 - self.options.overlap);
         Some(work(&Known {
@@ -382,6 +382,7 @@ fn ended(known: &Known<'_>, far: Option<Point>, photos: usize) -> Option<String>
 /// Leads the lens to its near stop: as far as the pictures change, and once more.
 pub fn home(crew: &mut Crew<'_>, ways: &Ways) -> Result<()> {
     const TIMES: usize = 12;
+    let start = Instant::now();
     let mut before: Option<Vec<f32>> = None;
     for _ in 0..TIMES {
         crew.check()?;
@@ -394,6 +395,7 @@ pub fn home(crew: &mut Crew<'_>, ways: &Ways) -> Result<()> {
         }
         before = Some(seen);
     }
+    crew.sought += start.elapsed();
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use super::file::{Pending, SessionFile, Shot, Stage};
-use crate::camera::{Camera, Lock, Nudge, Photo, PhotoFile, Point};
+use crate::camera::{Camera, Exposed, Lock, Nudge, PhotoFile, Point};
 use crate::error::{Error, Result};
 use crate::image_io;
 
@@ -65,6 +65,8 @@ pub struct Crew<'a> {
     pub interrupt: &'a AtomicBool,
     /// When the photo before was safe, or the work began: what comes before the next one counts for that.
     pub free_since: Instant,
+    /// What autofocuses took since then that led to no photo.
+    pub sought: Duration,
 }
 
 /// How to focus for a photo.
@@ -114,10 +116,14 @@ impl Crew<'_> {
 
     /// Sets the camera to be driven, and writes down how it was.
     pub fn take_over(&mut self) -> Result<()> {
-        self.camera.take_over(&self.session.set_back)?;
-        self.session.set_back = self.camera.taken_over();
+        let Self { camera, session, folder, .. } = self;
+        let before = session.set_back.clone();
+        camera.take_over(&before, &mut |before| {
+            session.set_back = before.to_vec();
+            session.write(folder)
+        })?;
         self.free_since = Instant::now();
-        self.save()
+        Ok(())
     }
 
     /// Sets the camera back to how it was.
@@ -144,7 +150,7 @@ impl Crew<'_> {
         self.save()?;
         let focusing = Instant::now();
         let lock = self.kept_alive(|crew| crew.focus(aim))?;
-        let focus = focusing.elapsed();
+        let focus = std::mem::take(&mut self.sought) + focusing.elapsed();
         let lens = self.camera.lens_position();
         let skip = match lens {
             _ if lock == Some(Lock::Failed) => Some(Taken::NoLock),
@@ -152,6 +158,7 @@ impl Crew<'_> {
             _ => None,
         };
         if let Some(skip) = skip {
+            self.sought = focus;
             self.kept_alive(|crew| crew.camera.let_go())?;
             self.session.pending = None;
             self.save()?;
@@ -165,7 +172,7 @@ impl Crew<'_> {
         self.save()?;
         let photo = self.expose(aim)?;
         let known = focus + photo.exposing + photo.transfer;
-        let index = self.keep(photo.files)?;
+        let index = self.taken()?;
         let other = self.free_since.elapsed().saturating_sub(known);
         let parts =
             [("focus", focus), ("exposure", photo.exposing), ("transfer", photo.transfer), ("other", other)];
@@ -210,32 +217,34 @@ impl Crew<'_> {
         )))
     }
 
-    /// Exposes; a photo that is lost is taken again, one that was cut off is fetched again.
-    fn expose(&mut self, aim: &Aim) -> Result<Photo> {
+    /// Exposes, and writes the files as they come: the camera forgets each with the next word that it hears. A photo that is
+    /// lost is taken again, one that was cut off is fetched again.
+    fn expose(&mut self, aim: &Aim) -> Result<Exposed> {
         let mut lost = 0;
         loop {
-            let error = match self.camera.expose() {
-                Ok(photo) => return Ok(photo),
+            let Self { camera, session, folder, .. } = self;
+            let error = match camera.expose(&mut |file| store(folder, session, file)) {
+                Ok(exposed) => return Ok(exposed),
                 Err(error) => error,
             };
             match error {
                 Error::CameraGone(text) => {
                     self.reconnect(text)?;
-                    let files = self.camera.left_over(FIRED)?;
-                    if !files.is_empty() {
-                        return Ok(Photo { files, exposing: Duration::ZERO, transfer: Duration::ZERO });
+                    if self.fetch_left_over(FIRED)? {
+                        return Ok(Exposed { exposing: Duration::ZERO, transfer: Duration::ZERO });
                     }
                 }
                 Error::CameraLost(text) if lost < LOST => {
                     self.note(format!("{text}; taking it again"));
                     lost += 1;
                 }
-                error => {
+                error @ (Error::Camera(_) | Error::CameraBusy(_) | Error::Supplies(_)) => {
                     // Nothing was taken: nothing is pending any more.
                     self.session.pending = None;
                     self.save()?;
                     return Err(error);
                 }
+                error => return Err(error),
             }
             if let Aim::Point(point) = aim {
                 // A lens that has its focus keeps it where the autofocus finds it no more.
@@ -244,29 +253,23 @@ impl Crew<'_> {
         }
     }
 
-    /// Writes the pending photo's files, and then down that it is taken; its place among the shots.
-    fn keep(&mut self, files: Vec<PhotoFile>) -> Result<usize> {
-        let Some(Pending { mut shot, stem, .. }) = self.session.pending.clone() else {
+    /// Fetches what is still on the camera of the pending photo; whether its picture is there.
+    fn fetch_left_over(&mut self, patience: Duration) -> Result<bool> {
+        let Self { camera, session, folder, .. } = self;
+        camera.left_over(patience, &mut |file| store(folder, session, file))?;
+        let files = session.pending.as_ref().map(|pending| &pending.shot.files);
+        Ok(files.is_some_and(|files| files.iter().any(|name| is_picture(&ending(name)))))
+    }
+
+    /// Writes down that the pending photo, whose files are there, is taken; its place among the shots.
+    fn taken(&mut self) -> Result<usize> {
+        let Some(Pending { mut shot, .. }) = self.session.pending.take() else {
             return Err(Error::Camera("a photo came that nobody asked for".into()));
         };
-        let mut files: Vec<_> = files.into_iter().map(|file| (ending(&file.name), file.bytes)).collect();
-        // The one to look at comes last: once it is there, all are.
-        files.sort_by_key(|(ending, _)| is_picture(ending));
-        for (ending, bytes) in files {
-            let name = format!("{stem}.{ending}");
-            let path = self.folder.join(&name);
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent).map_err(Error::io(parent, "making the folder"))?;
-            }
-            if path.exists() {
-                return Err(Error::Usage(format!("{}: is there already; move it away", path.display())));
-            }
-            image_io::write_atomically(&path, |file| std::io::Write::write_all(file, &bytes))?;
-            shot.files.push(name);
-        }
+        // The one to look at comes last.
+        shot.files.sort_by_key(|name| is_picture(&ending(name)));
         shot.time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         self.session.shots.push(shot);
-        self.session.pending = None;
         self.save()?;
         Ok(self.session.shots.len() - 1)
     }
@@ -274,39 +277,38 @@ impl Crew<'_> {
     /// Clears up after a run that was killed: the photo it was taking is found in the folder, or on the camera, or was not
     /// taken. Photos on the camera that nobody asked for are kept aside.
     pub fn recover(&mut self) -> Result<()> {
-        let Some(pending) = self.session.pending.clone() else {
-            let files = self.camera.left_over(NOT_FIRED)?;
-            return self.keep_aside(files);
+        let Some(pending) = &mut self.session.pending else {
+            return self.keep_aside();
         };
-        let found = found(&self.folder, &pending.stem)?;
-        if found.last().is_some_and(|name| is_picture(&ending(name))) {
-            let mut shot = Shot { files: found, ..pending.shot };
-            shot.time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-            self.session.shots.push(shot);
-        } else {
-            // A RAW file alone comes again with its JPEG.
-            for name in found {
-                let path = self.folder.join(name);
-                std::fs::remove_file(&path).map_err(Error::io(&path, "removing"))?;
-            }
-            let files = self.camera.left_over(if pending.fired { FIRED } else { NOT_FIRED })?;
-            if files.is_empty() {
-                self.session.pending = None;
-                return self.save();
-            }
-            self.keep(files)?;
-            self.note("the photo that was being taken was still on the camera");
+        let fired = pending.fired;
+        pending.shot.files = found(&self.folder, &pending.stem)?;
+        let whole = pending.shot.files.iter().any(|name| is_picture(&ending(name)));
+        let patience = if fired { FIRED } else { NOT_FIRED };
+        if whole || self.fetch_left_over(patience)? {
+            self.note("the photo that was being taken when the program ended is safe");
+            return self.taken().map(drop);
         }
-        self.session.pending = None;
+        let Some(pending) = self.session.pending.take() else { return Ok(()) };
+        // A RAW file whose picture never came shows what no other does, and belongs to no photo.
+        for name in pending.shot.files {
+            let aside = self.aside(&ending(&name))?;
+            let from = self.folder.join(&name);
+            std::fs::rename(&from, self.folder.join(&aside)).map_err(Error::io(&from, "moving aside"))?;
+            self.session.unasked.push(aside);
+        }
         self.save()
     }
 
-    fn keep_aside(&mut self, files: Vec<PhotoFile>) -> Result<()> {
+    /// Keeps what is on the camera and belongs to no photo of the session.
+    fn keep_aside(&mut self) -> Result<()> {
+        let mut files = Vec::new();
+        self.camera.left_over(NOT_FIRED, &mut |file| {
+            files.push(file);
+            Ok(())
+        })?;
         for file in files {
-            let name = format!("unasked/{:03}.{}", self.session.unasked.len() + 1, ending(&file.name));
+            let name = self.aside(&ending(&file.name))?;
             let path = self.folder.join(&name);
-            let parent = path.parent().unwrap_or(Path::new("."));
-            std::fs::create_dir_all(parent).map_err(Error::io(parent, "making the folder"))?;
             image_io::write_atomically(&path, |out| std::io::Write::write_all(out, &file.bytes))?;
             self.note(format!(
                 "a photo was on the camera that belongs to no step: kept as {}",
@@ -316,6 +318,13 @@ impl Crew<'_> {
             self.save()?;
         }
         Ok(())
+    }
+
+    /// A name for a file that belongs to no photo; its folder is there.
+    fn aside(&self, ending: &str) -> Result<String> {
+        let folder = self.folder.join("unasked");
+        std::fs::create_dir_all(&folder).map_err(Error::io(&folder, "making the folder"))?;
+        Ok(format!("unasked/{:03}.{ending}", self.session.unasked.len() + 1))
     }
 
     /// Path of a photo's picture.
@@ -329,6 +338,28 @@ impl Crew<'_> {
     }
 }
 
+/// Writes a file of the session's pending photo.
+fn store(folder: &Path, session: &mut SessionFile, file: PhotoFile) -> Result<()> {
+    let Some(pending) = &mut session.pending else {
+        return Err(Error::Camera("a photo came that nobody asked for".into()));
+    };
+    let name = format!("{}.{}", pending.stem, ending(&file.name));
+    let path = folder.join(&name);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(Error::io(parent, "making the folder"))?;
+    }
+    // The same file may come twice, where the connection broke after it.
+    let same = |path: &Path| std::fs::read(path).is_ok_and(|there| there[..] == file.bytes[..]);
+    if path.exists() && !same(&path) {
+        return Err(Error::Usage(format!("{}: is there already; move it away", path.display())));
+    }
+    image_io::write_atomically(&path, |out| std::io::Write::write_all(out, &file.bytes))?;
+    if !pending.shot.files.contains(&name) {
+        pending.shot.files.push(name);
+    }
+    Ok(())
+}
+
 /// Ending of a file name, in small letters.
 fn ending(name: &str) -> String {
     let ending = Path::new(name).extension().unwrap_or_default();
@@ -340,16 +371,14 @@ fn is_picture(ending: &str) -> bool {
     ["jpg", "jpeg", "png", "tif", "tiff"].contains(&ending)
 }
 
-/// Files in `folder` that `stem` names, the picture last.
+/// Files in `folder` that `stem` names.
 fn found(folder: &Path, stem: &str) -> Result<Vec<String>> {
     let path = folder.join(stem);
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Vec::new()) };
     let Ok(entries) = std::fs::read_dir(parent) else { return Ok(Vec::new()) };
-    let mut found: Vec<String> = entries
+    let found = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|file| Path::new(file).file_stem() == Some(name))
-        .map(|file| format!("{stem}.{}", Path::new(&file).extension().unwrap_or_default().to_string_lossy()))
-        .collect();
-    found.sort_by_key(|name| is_picture(&ending(name)));
-    Ok(found)
+        .map(|file| format!("{stem}.{}", Path::new(&file).extension().unwrap_or_default().to_string_lossy()));
+    Ok(found.collect())
 }

@@ -175,6 +175,8 @@ pub(super) struct Body {
     busy: Option<(u32, Duration)>,
     /// Whether a client has seen that there is no power or no room for the next shot.
     refused: bool,
+    /// Whether the client was sent a picture, and has not said a word since.
+    sent: bool,
     /// Shot whose transfer was cut already.
     cut: Option<u32>,
     events: Vec<Event>,
@@ -207,6 +209,7 @@ impl Body {
             late_events: Vec::new(),
             busy: None,
             refused: false,
+            sent: false,
             cut: None,
             events: Vec::new(),
             orders: Vec::new(),
@@ -249,6 +252,7 @@ impl Body {
     pub(super) fn disconnected(&mut self) {
         self.press_half(false);
         self.armed = false;
+        self.sent = false;
         self.events.clear();
         let next = self.next_shot();
         let supplies = [FaultKind::BatteryEmpty, FaultKind::CardFull];

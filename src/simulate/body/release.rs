@@ -316,8 +316,16 @@ impl Body {
         cuts
     }
 
-    /// The client has the whole of its next picture.
-    pub(crate) fn picture_fetched(&mut self) {
+    /// The client was sent the whole of its next picture: it has it once it says another word.
+    pub(crate) fn picture_sent(&mut self) {
+        self.sent = true;
+    }
+
+    /// The client says a word: what it was sent before it has, and that is gone here.
+    pub(crate) fn hear(&mut self) {
+        if !std::mem::take(&mut self.sent) {
+            return;
+        }
         let Some(at) = self.pictures.iter().position(|picture| picture.visible_at.is_some()) else { return };
         if let Some(picture) = self.pictures.remove(at) {
             self.announce_pictures();

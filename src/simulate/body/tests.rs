@@ -112,7 +112,8 @@ fn a_full_press_waits_for_the_focus_even_when_released() {
     assert_eq!((state.shots.len(), state.pictures, bench.count(READY)), (1, 1, 1));
     assert!((state.shots[0].focus - focus_at(700.0)).abs() < 0.003);
     assert_eq!(bench.value(code::IN_MEMORY), 0x8001);
-    bench.body.picture_fetched();
+    bench.body.picture_sent();
+    bench.body.hear();
     bench.events.extend(bench.body.take_events());
     assert_eq!((bench.value(code::IN_MEMORY), bench.count(Event::Changed(code::IN_MEMORY))), (0, 1));
 }
@@ -216,7 +217,8 @@ fn a_slow_shutter_takes_its_time_and_quality_decides_the_files() {
     bench.wait(1000);
     assert_eq!((bench.count(READY), bench.value(code::IN_MEMORY)), (2, 0x8002));
     assert!(bench.body.picture().is_some_and(|picture| picture.name() == "DSC00001.ARW"));
-    bench.body.picture_fetched();
+    bench.body.picture_sent();
+    bench.body.hear();
     assert!(bench.body.picture().is_some_and(|picture| picture.name() == "DSC00001.JPG"));
     bench.set(code::CAPTURE_TARGET, registers::CARD).expect("a target");
     bench.shoot().expect("taken");
@@ -294,4 +296,18 @@ fn nothing_grows_without_bound() {
         bench.set(code::QUALITY, 2 + i % 2).expect("a quality");
     }
     assert!(bench.body.take_events().len() <= MOST_EVENTS);
+}
+
+#[test]
+fn a_picture_that_was_sent_stays_until_the_client_says_another_word() {
+    let mut bench = Bench::new(BodyKind::Old, &[]);
+    bench.shoot().expect("taken");
+    assert_eq!(bench.body.state().pictures, 1);
+    bench.body.picture_sent();
+    bench.body.disconnected();
+    bench.body.hear();
+    assert_eq!(bench.body.state().pictures, 1, "it died before it could have kept it");
+    bench.body.picture_sent();
+    bench.body.hear();
+    assert_eq!(bench.body.state().pictures, 0);
 }

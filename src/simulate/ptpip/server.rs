@@ -370,7 +370,10 @@ fn serve_commands(shared: &Shared, wire: &Wire, number: u32) -> io::Result<()> {
             }
         };
         let data = if data_phase == 2 { read_data(wire, wire)? } else { Vec::new() };
-        let answer = shared.with_body(|body| responder.answer(body, sizes, operation, &parameters, &data));
+        let answer = shared.with_body(|body| {
+            body.hear();
+            responder.answer(body, sizes, operation, &parameters, &data)
+        });
         tracing::trace!("operation {operation:04x} {parameters:x?} {} bytes", data.len());
         let code = send(shared, wire, transaction, answer)?;
         Packet::Response { code, transaction, parameters: Vec::new() }.write(wire)?;
@@ -388,7 +391,7 @@ fn send(shared: &Shared, wire: &Wire, transaction: u32, answer: Answer) -> io::R
         }
         Answer::Picture { bytes, cut: false } => {
             write_data(wire, transaction, &bytes, 1.0)?;
-            shared.with_body(|body| body.picture_fetched());
+            shared.with_body(|body| body.picture_sent());
         }
         Answer::LiveView { position, exposure } => {
             let jpeg = shared.view.live_view(position, exposure)?;
