@@ -266,12 +266,11 @@ fn job(body: BodyKind, kind: SceneKind, seed: u64, size: Size, coc: f32) -> [f64
     [mean, widest, photos, coverage, other]
 }
 
-/// The bars of a session of nine steps.
+/// The bars of a session of nine steps, but for time, which other tests that run beside would take.
 #[track_caller]
-fn assert_bars([mean, widest, photos, coverage, other]: [f64; 5]) {
+fn assert_bars([mean, widest, photos, coverage, _]: [f64; 5]) {
     assert!(mean <= 0.25 && widest <= 1.6, "{mean} {widest}");
     assert!(photos <= 25.0 && coverage >= 0.99, "{photos} {coverage}");
-    assert!(other <= 150.0, "{other} ms a shot");
 }
 
 #[test]
@@ -295,8 +294,9 @@ fn bars_of_shoot() {
     for body in bodies.split(' ').map(|body| body.parse::<BodyKind>().unwrap()) {
         for kind in [SceneKind::Macro, SceneKind::Desk] {
             for seed in seeds.split(' ').map(|seed| seed.parse().unwrap()) {
-                let [mean, widest, photos, coverage, _] = job(body, kind, seed, SIZE, COC);
-                let good = mean <= 0.25 && widest <= 1.6 && photos <= 25.0 && coverage >= 0.99;
+                let [mean, widest, photos, coverage, other] = job(body, kind, seed, SIZE, COC);
+                let good =
+                    mean <= 0.25 && widest <= 1.6 && photos <= 25.0 && coverage >= 0.99 && other <= 150.0;
                 failed += u32::from(!good);
             }
         }
