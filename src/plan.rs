@@ -39,6 +39,23 @@ impl Default for PlanOptions {
     }
 }
 
+impl PlanOptions {
+    /// Refuses what no plan has.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a number of steps or a spot size out of range.
+    pub fn validate(&self) -> Result<()> {
+        let usage = |text: String| Err(Error::Usage(text));
+        if !(2..=MAX_STEPS).contains(&self.steps) {
+            return usage(format!("-n {}: a plan has 2 to {MAX_STEPS} steps", self.steps));
+        }
+        if !(0.002..=0.5).contains(&self.af_size) {
+            return usage(format!("--af-size {}: a fraction of the width from 0.002 to 0.5", self.af_size));
+        }
+        Ok(())
+    }
+}
+
 /// One planned photo.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -112,13 +129,8 @@ pub fn alternatives(
 }
 
 fn validate(scene: &Scene, near: f64, far: f64, options: &PlanOptions) -> Result<()> {
+    options.validate()?;
     let usage = |text: String| Err(Error::Usage(text));
-    if !(2..=MAX_STEPS).contains(&options.steps) {
-        return usage(format!("-n {}: a plan has 2 to {MAX_STEPS} steps", options.steps));
-    }
-    if !(0.002..=0.5).contains(&options.af_size) {
-        return usage(format!("--af-size {}: a fraction of the width from 0.002 to 0.5", options.af_size));
-    }
     if far.partial_cmp(&near) != Some(std::cmp::Ordering::Greater) {
         return usage(format!("near and far are one depth ({near}): choose anchors at two distances"));
     }

@@ -92,7 +92,7 @@ impl Camera for Attended<'_> {
     }
 
     fn nudge_sizes(&self) -> usize {
-        1
+        0
     }
 
     fn hold_focus(&mut self, _hold: bool) -> Result<()> {

@@ -118,7 +118,7 @@ pub trait Camera: Send {
     /// Moves the lens by one nudge, and waits until it has settled.
     fn nudge(&mut self, nudge: Nudge) -> Result<()>;
 
-    /// Sizes of nudges that it takes: 7 on Sony, 3 on Canon.
+    /// Sizes of nudges that it takes: 7 on Sony, 3 on Canon; 0 if its lens cannot be moved.
     fn nudge_sizes(&self) -> usize;
 
     /// Whether it shoots without autofocus from now on, the lens staying where it is.

@@ -21,6 +21,13 @@ pub struct Args {
     /// Folder of a map
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    #[command(flatten)]
+    plan: PlanArgs,
+}
+
+/// How to plan.
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanArgs {
     /// Focus steps, near and far end included: 2 to 999
     #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true)]
     steps: usize,
@@ -32,8 +39,16 @@ pub struct Args {
     no_gravity: bool,
 }
 
+impl PlanArgs {
+    pub(super) fn options(&self) -> Result<PlanOptions> {
+        let Self { steps, af_size, no_gravity } = *self;
+        let options = PlanOptions { steps, af_size, gravity: !no_gravity };
+        options.validate().map(|()| options)
+    }
+}
+
 pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
-    let options = PlanOptions { steps: args.steps, af_size: args.af_size, gravity: !args.no_gravity };
+    let options = args.plan.options()?;
     let session = SessionFile::read(&args.folder)?;
     let ends = match &session {
         Some(session) => {

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::plan::PlanArgs;
 use super::scan::scanned;
 use super::tether::{self, CameraArgs, ScanArgs};
 use super::{Device, Exit, INTERRUPT, Talk, capture};
 use crate::backend::{CpuBackend, GpuBackend};
 use crate::camera::{Camera, Point};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::{MergeFile, PlanFile};
 use crate::gpu::sharpness::BAND_ROWS;
 use crate::pipeline::map::Request;
 use crate::pipeline::merge::{self, Job, Options};
 use crate::pipeline::plan;
-use crate::plan::{MAX_STEPS, PlanOptions};
 use crate::session::{Asked, Crew, Event, SessionFile, Stage, ends, estimate};
 
 /// The whole job with a tethered camera: scans the scene, orders and maps the photos, plans N focus steps between the near
@@ -38,15 +38,8 @@ pub struct Args {
     /// The farthest point to be sharp
     #[arg(long, value_name = "X,Y", value_parser = tether::point, allow_hyphen_values = true)]
     far: Point,
-    /// Focus steps, near and far end included: 2 to 999
-    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true)]
-    steps: usize,
-    /// Side of the autofocus spot as a fraction of the width
-    #[arg(long, default_value_t = PlanOptions::default().af_size, value_name = "F", allow_hyphen_values = true)]
-    af_size: f64,
-    /// Plan the pixel nearest in depth, whatever its texture: for comparison
-    #[arg(long)]
-    no_gravity: bool,
+    #[command(flatten)]
+    plan: PlanArgs,
     #[command(flatten)]
     scan: ScanArgs,
     #[command(flatten)]
@@ -66,16 +59,14 @@ struct Report<'a> {
 }
 
 pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exit> {
-    let options = args.scan.options()?;
+    let (options, plan_options) = (args.scan.options()?, args.plan.options()?);
     tether::check_ends(Some(args.near), Some(args.far))?;
-    if !(2..=MAX_STEPS).contains(&args.steps) {
-        return Err(Error::Usage(format!("-n {}: a plan has 2 to {MAX_STEPS} steps", args.steps)));
-    }
-    let asked = Asked { near: Some(args.near), far: Some(args.far), steps: Some(args.steps) };
+    let steps = plan_options.steps;
+    let asked = Asked { near: Some(args.near), far: Some(args.far), steps: Some(steps) };
     let body = args.camera.body(talk)?;
     let say = |text: &str| talk.say(text);
     let camera = args.camera.open(&body, &say)?;
-    let photos = options.max_photos + args.steps;
+    let photos = options.max_photos + steps;
     if args.camera.dry_run() {
         return dry_run(camera, photos, None, talk);
     }
@@ -88,10 +79,10 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
             Device::Cpu => scanned(crew, &CpuBackend, &options, threads, talk),
             Device::Gpu(gpu) => scanned(crew, &GpuBackend::new(gpu, BAND_ROWS), &options, threads, talk),
         }?;
-        if capture::planned(&crew.folder, &map, args.steps)?.is_none() {
-            let options = PlanOptions { steps: args.steps, af_size: args.af_size, gravity: !args.no_gravity };
+        if capture::planned(&crew.folder, &map, steps)?.is_none() {
             let ends = ends(&crew.folder, &crew.session.asked, &map, sharpness.as_ref(), &CpuBackend)?;
-            plan::run(&plan::Request { folder: crew.folder.clone(), options, ends }, &INTERRUPT)?;
+            let (folder, options) = (crew.folder.clone(), plan_options);
+            plan::run(&plan::Request { folder, options, ends }, &INTERRUPT)?;
         }
         capture::photograph(crew, &device, sharpness.as_ref())
     })?;
@@ -99,7 +90,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
     let report = Report {
         session: &args.output,
         scan: crew.session.of(Stage::Scan).count(),
-        steps: args.steps,
+        steps,
         missing: &captured.missing,
         missed: &captured.missed,
         picture: picture.clone(),

@@ -278,6 +278,10 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
     /// Tries the planned spot and its neighbours, the first `skip` left out.
     fn focus_step(&mut self, step: usize, skip: usize) -> Result<()> {
         let planned: Point = [self.plan.steps[step].x, self.plan.steps[step].y];
+        if self.crew.camera.strategy() == Strategy::Manual {
+            let (number, count, folder) = (step + 1, self.plan.steps.len(), self.crew.folder.display());
+            self.crew.note(format!("step {number} of {count}, number {number} in {folder}/plan.png"));
+        }
         let mut spots = vec![planned];
         let mut tried = 0;
         while let Some(&spot) = spots.get(tried) {

@@ -164,7 +164,8 @@ pub fn wait(child: &mut Child, limit: Duration) -> Option<bool> {
     }
 }
 
-fn af_point_gphoto2() -> Command {
+/// A `gphoto2` whose libgphoto2 can set AF points.
+pub fn af_point_gphoto2() -> Command {
     match option_env!("NEARFAR_LIBGPHOTO2_RUN").map(PathBuf::from) {
         Some(run) => {
             let program = run.with_file_name("usr/bin/gphoto2");

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use nearfar::frame::Size;
-use nearfar::simulate::{BodyKind, SceneKind};
+use nearfar::image_io::{Format, Limits, probe};
+use nearfar::simulate::{BodyKind, BodySettings, SceneKind};
 
 use super::gphoto2::wait;
 use super::shooting::Stage;
@@ -14,7 +15,9 @@ const STEPS: usize = 9;
 
 /// A scene of few levels in few pixels: some nine photos of the scan.
 fn small(body: BodyKind, faults: &[&str]) -> Stage {
-    Stage::of_size(body, SceneKind::Macro, 1, faults, Size::new(540, 360), 14.0)
+    let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+    let settings = BodySettings { body, faults, seed: 1, ..BodySettings::default() };
+    Stage::new(settings, SceneKind::Macro, Size::new(540, 360), 14.0)
 }
 
 /// Runs the same command until it is done; each time it stops it must say one of `causes`.
@@ -74,6 +77,28 @@ fn a_lost_picture_is_taken_again() {
 #[test]
 fn a_connection_that_is_cut_is_made_again() {
     survives(BodyKind::Old, &["cut".into()], &[], 0);
+}
+
+#[test]
+fn raw_files_are_kept_beside_their_pictures() {
+    let settings = BodySettings {
+        body: BodyKind::Old,
+        raw: true,
+        faults: ["cut@3", "slow-card@5", "late-event@13"].map(|fault| fault.parse().unwrap()).into(),
+        seed: 1,
+    };
+    let stage = Stage::new(settings, SceneKind::Macro, Size::new(540, 360), 14.0);
+    let (code, out, err) = stage.run(stage.shoot(STEPS));
+    assert_eq!(code, 0, "{out}{err}");
+    complete(&stage, 0);
+    for shot in [stage.shots("scan"), stage.shots("stack")].concat() {
+        let names: Vec<&str> =
+            shot["files"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+        let [raw, jpeg] = names[..] else { panic!("{names:?}") };
+        assert_eq!(raw.strip_suffix("arw"), jpeg.strip_suffix("jpg"));
+        let format = |name| probe(&stage.path("session").join(name), &Limits::default()).unwrap().format;
+        assert_eq!([format(raw), format(jpeg)], [Format::Tiff, Format::Jpeg]);
+    }
 }
 
 #[test]

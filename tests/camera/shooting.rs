@@ -35,14 +35,9 @@ const COC: f32 = 40.0;
 const LIMIT: Duration = Duration::from_secs(240);
 
 impl Stage {
-    pub fn of_size(
-        body: BodyKind,
-        kind: SceneKind,
-        seed: u64,
-        faults: &[&str],
-        size: Size,
-        coc_px: f32,
-    ) -> Self {
+    /// What `coc_px` is to [`Lens`]; the scene has the seed of `settings`.
+    pub fn new(settings: BodySettings, kind: SceneKind, size: Size, coc_px: f32) -> Self {
+        let BodySettings { body, seed, .. } = settings;
         let alone = alone();
         let lens = Lens { coc_px, breathing: 0.02 };
         let view = View::new(&Subject::Painted { kind, size, seed }, lens).unwrap();
@@ -50,8 +45,6 @@ impl Stage {
         let sharp = truth(&scene, &[1.0, 0.0]);
         let [(near_depth, near), (far_depth, far)] = ends(&scene, &sharp);
         let depths = [near_depth, far_depth];
-        let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
-        let settings = BodySettings { body, faults, seed, ..BodySettings::default() };
         let server = Server::start(0, view, settings).unwrap();
         let which = if body == BodyKind::New { Which::AfPoint } else { Which::System };
         let home = tempfile::tempdir().unwrap();
@@ -79,10 +72,17 @@ impl Stage {
 
     /// The whole job into the folder `session`.
     pub fn shoot(&self, steps: usize) -> Command {
+        let mut command = self.shoot_with(&["--camera", &self.server.port_string()]);
+        command.args(["-n", &steps.to_string()]);
+        command
+    }
+
+    /// The same with the camera that `args` name, without a number of steps.
+    pub fn shoot_with(&self, args: &[&str]) -> Command {
         let mut command = self.nearfar();
         let point = |p: [f32; 2]| format!("{},{}", p[0], p[1]);
-        command.args(["shoot", "-o", "session", "--camera", &self.server.port_string()]);
-        command.args(["--near", &point(self.near), "--far", &point(self.far), "-n", &steps.to_string()]);
+        command.args(["shoot", "-o", "session", "--near", &point(self.near), "--far", &point(self.far)]);
+        command.args(args);
         command
     }
 
@@ -144,7 +144,8 @@ impl Stage {
         there.sort();
         assert_eq!(files, there);
         let focus: Vec<f32> = self.truth().iter().map(|shot| shot.focus).collect();
-        assert_eq!(files.len() + lost, focus.len(), "{focus:.3?} {:#}", session["shots"]);
+        let photos = files.iter().filter(|file| file.ends_with(".jpg")).count();
+        assert_eq!(photos + lost, focus.len(), "{focus:.3?} {:#}", session["shots"]);
     }
 
     /// Misses and gaps of the stack's photos, in steps, by the truth.
@@ -240,7 +241,7 @@ fn scene_name(kind: SceneKind) -> &'static str {
 
 /// One whole job; what it came to by the truth.
 fn job(body: BodyKind, kind: SceneKind, seed: u64, size: Size, coc: f32) -> [f64; 5] {
-    let stage = Stage::of_size(body, kind, seed, &[], size, coc);
+    let stage = Stage::new(BodySettings { body, seed, ..BodySettings::default() }, kind, size, coc);
     let start = Instant::now();
     let (code, out, err) = stage.run(stage.shoot(9));
     let took = start.elapsed().as_secs_f64();
