@@ -7,8 +7,11 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{PrimitiveStyle, PrimitiveStyleBuilder, Rectangle, StrokeAlignment};
 use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
 
+use crate::blur::Blur;
+use crate::coverage;
+use crate::files::StepFile;
 use crate::frame::{self, Plane};
-use crate::plan::Step;
+use crate::plan::Scene;
 
 /// Longest side in pixels of either half of a drawing.
 const SIDE: u32 = 1100;
@@ -18,7 +21,7 @@ pub fn plan(
     picture: &Plane<[u8; 3]>,
     depth: &Plane<f32>,
     far: f32,
-    steps: &[Step],
+    steps: &[StepFile],
     af_size: f64,
 ) -> Plane<[u8; 3]> {
     let size = depth.size;
@@ -46,6 +49,31 @@ pub fn plan(
         }
     }
     canvas.plane
+}
+
+/// `picture` in grey; what is textured between the places `ends` and lies farther than a circle of confusion of `coc_px`
+/// allows from every plane of focus, by `distance`, in red.
+pub fn coverage(
+    picture: &Plane<[u8; 3]>,
+    scene: &Scene,
+    distance: &Plane<f32>,
+    blur: &Blur,
+    coc_px: f64,
+    ends: [f64; 2],
+) -> Plane<[u8; 3]> {
+    const GREY: [f32; 3] = [0.299, 0.587, 0.114];
+    let size = distance.size;
+    let mut out = Plane::filled(size, [0; 3]);
+    for (index, out) in out.data.iter_mut().enumerate() {
+        let (x, y) = (index as u32 % size.width, index as u32 / size.width);
+        let light: f32 =
+            picture.clamped(x.into(), y.into()).iter().zip(GREY).map(|(&c, part)| f32::from(c) * part).sum();
+        let need = coverage::need(scene, blur, coc_px, ends, index);
+        let open = need.is_some_and(|need| distance.data[index] > need.reach);
+        let grey = light as u8;
+        *out = if open { [255, grey / 3, grey / 3] } else { [grey; 3] };
+    }
+    out
 }
 
 impl frame::Size {
@@ -133,13 +161,15 @@ impl DrawTarget for Canvas {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::PlanFile;
+    use crate::plan::Step;
 
     #[test]
     fn spots_are_drawn_on_both_halves_and_never_outside() {
         let size = frame::Size::new(60, 40);
-        let step =
-            |x, y| Step { target_depth: 0.0, depth: 0.0, x, y, texture: 1.0, moved: 0.0, warning: None };
+        let step = |x, y| Step { target_depth: 0.0, depth: 0.0, x, y, texture: 1.0, moved: 0.0, warning: None };
         let steps = [step(0.5, 0.5), step(0.0, 1.0), step(1.0, 0.0)];
+        let steps = PlanFile::new("", 0.1, &steps, None).steps;
         let drawn = plan(&Plane::filled(size, [9; 3]), &Plane::filled(size, f32::NAN), 3.0, &steps, 0.1);
         assert_eq!(drawn.size, frame::Size::new(120, 40));
         let green = |left: u32| (left..left + 60).any(|x| (0..40).any(|y| drawn.at(x, y) == [0, 255, 120]));

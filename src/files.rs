@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::blur::Blur;
 use crate::error::{Error, Result};
-use crate::frame::Window;
+use crate::frame::{Plane, Window};
 use crate::image_io;
 use crate::plan::{MAX_STEPS, Step};
-use crate::positions::Axis;
+use crate::positions::{Axis, Source};
 
 /// Version of both formats.
 const VERSION: u32 = 1;
@@ -43,12 +44,50 @@ pub struct MapFile {
     /// Where each level stands along the focus axis, linear in inverse object distance: 0 near … 1 far.
     #[serde(default)]
     pub level_positions: Vec<f64>,
+    /// Standard deviation of each, both ends being 0 by definition; empty unless the pictures told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub level_uncertainties: Vec<f64>,
+    /// What the positions are known from.
+    #[serde(default)]
+    pub positions_from: Source,
+    /// Where each level is focused in dioptres (1 / metres), if the photos' EXIF tells distances.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub level_dioptres: Vec<f64>,
+    /// What depth.tif and depth.png count in.
+    #[serde(default)]
+    pub depth_scale: DepthScale,
+    /// How fast blur grows along the focus axis, if the pictures tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blur: Option<Blur>,
     /// For each frame of the order the 2×3 pixel matrix, reference → frame.
     pub transforms: BTreeMap<String, [[f64; 3]; 2]>,
     /// What computed it: "cpu" or an adapter's name.
     pub device: String,
     /// Wall time of the stages in milliseconds.
     pub timings_ms: BTreeMap<String, f64>,
+}
+
+/// What depth is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DepthScale {
+    /// Levels: 0 the nearest … their number − 1.
+    #[default]
+    Order,
+    /// The focus axis, linear in inverse object distance: 0 near … 1 far.
+    Optical,
+}
+
+impl std::str::FromStr for DepthScale {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "order" => Ok(Self::Order),
+            "optical" => Ok(Self::Optical),
+            _ => Err(format!("{name:?}: order or optical")),
+        }
+    }
 }
 
 /// A frame that was not used.
@@ -110,8 +149,26 @@ pub struct PlanFile {
     pub reference: String,
     /// Side of the autofocus spot as a fraction of the width.
     pub af_size: f64,
-    /// Near first.
+    /// What the photos of these steps show sharp, if the map tells how fast blur grows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<CoverageFile>,
+    /// Near first; behind them what `capture --fill` added.
     pub steps: Vec<StepFile>,
+}
+
+/// How much of what is textured a stack of photos shows sharp.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CoverageFile {
+    /// Circle of confusion in pixels that counts as sharp.
+    pub coc_px: f64,
+    /// Share of one photo's depth of field that its neighbour shows too.
+    pub overlap: f64,
+    /// Share of the textured places that some photo shows sharp, 0…1.
+    pub share: f64,
+    /// Photos that would be enough for all of them, and share so much.
+    pub enough: usize,
+    /// Nearest and farthest depth that is to be sharp, in levels.
+    pub range: [f64; 2],
 }
 
 /// One step of `plan.json`.
@@ -134,6 +191,9 @@ pub struct StepFile {
     /// Why the autofocus may miss.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub warning: Option<String>,
+    /// Whether `capture --fill` added it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub fill: bool,
 }
 
 impl PlanFile {
@@ -187,18 +247,27 @@ impl PlanFile {
     }
 
     /// The file of planned `steps`.
-    pub fn new(reference: &str, af_size: f64, steps: &[Step]) -> Self {
-        let steps = steps.iter().enumerate().map(|(index, step)| StepFile {
-            index,
-            target_depth: step.target_depth,
-            depth: step.depth,
-            x: step.x,
-            y: step.y,
-            texture: step.texture,
-            moved: step.moved,
-            warning: step.warning.clone(),
-        });
-        Self { version: VERSION, reference: reference.to_owned(), af_size, steps: steps.collect() }
+    pub fn new(reference: &str, af_size: f64, steps: &[Step], coverage: Option<CoverageFile>) -> Self {
+        let steps = steps.iter().enumerate().map(|(index, step)| StepFile::new(index, step, false)).collect();
+        Self { version: VERSION, reference: reference.to_owned(), af_size, coverage, steps }
+    }
+
+    /// Adds steps that fill what the others leave open.
+    pub fn fill(&mut self, steps: &[Step]) {
+        let first = self.steps.len();
+        self.steps.extend(steps.iter().enumerate().map(|(at, step)| StepFile::new(first + at, step, true)));
+    }
+
+    /// Steps as they were planned, without those that fill.
+    pub fn planned(&self) -> usize {
+        self.steps.iter().filter(|step| !step.fill).count()
+    }
+}
+
+impl StepFile {
+    fn new(index: usize, step: &Step, fill: bool) -> Self {
+        let Step { target_depth, depth, x, y, texture, moved, ref warning } = *step;
+        Self { index, target_depth, depth, x, y, texture, moved, warning: warning.clone(), fill }
     }
 }
 
@@ -215,6 +284,32 @@ impl MapFile {
             return Axis::new(self.level_positions.iter().map(|at| at * last).collect());
         }
         Axis::new((0..levels.max(2)).map(|level| level as f64).collect())
+    }
+
+    /// How fast blur grows along [`Self::axis`], if the pictures told.
+    pub fn blur(&self) -> Option<Blur> {
+        let length = self.clusters.len().max(2) as f64 - 1.0;
+        let sound = |blur: &Blur| blur.range_px.is_finite() && blur.range_px > 0.0;
+        self.blur.clone().filter(sound).map(|blur| Blur { length, ..blur })
+    }
+
+    /// Depth as depth.tif holds it → places on [`Self::axis`].
+    pub fn to_places(&self, depth: &mut Plane<f32>) {
+        let axis = self.axis();
+        let length = axis.levels().len() as f32 - 1.0;
+        depth.data.iter_mut().for_each(|depth| match self.depth_scale {
+            DepthScale::Order => *depth = axis.place(f64::from(*depth)) as f32,
+            DepthScale::Optical => *depth *= length,
+        });
+    }
+
+    /// Depth as depth.tif holds it → levels.
+    pub fn to_levels(&self, depth: &mut Plane<f32>) {
+        if self.depth_scale == DepthScale::Optical {
+            let axis = self.axis();
+            let length = axis.levels().len() as f64 - 1.0;
+            depth.data.iter_mut().for_each(|depth| *depth = axis.depth(f64::from(*depth) * length) as f32);
+        }
     }
 
     /// Reads `folder`/map.json.

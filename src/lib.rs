@@ -2,8 +2,10 @@
 
 pub mod backend;
 pub mod bells;
+pub mod blur;
 pub mod camera;
 pub mod cli;
+pub mod coverage;
 pub mod cpu;
 pub mod draw;
 pub mod error;

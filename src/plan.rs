@@ -1,7 +1,7 @@
 //! Gravity planning: which spots of the picture the camera shall autofocus on. Pure functions, CPU only.
 //!
-//! The range of depth is divided evenly; every target is pulled to the autofocus spot that holds most confident
-//! pixels at its depth, has texture for the autofocus to lock on, and lies closest to the target on average.
+//! Every target depth is pulled to the autofocus spot that holds most confident pixels at its depth, has texture for the
+//! autofocus to lock on, and lies closest to the target on average.
 
 use rayon::prelude::*;
 
@@ -14,7 +14,7 @@ pub const MAX_STEPS: usize = 999;
 /// What a plan is made from: planes of one size.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    /// Depth in levels, 0 nearest; NaN where no frame covers the pixel.
+    /// Place on the focus axis, rising from near to far; NaN where no frame covers the pixel.
     pub depth: Plane<f32>,
     /// 0 guessed … 1 certain.
     pub confidence: Plane<f32>,
@@ -22,11 +22,35 @@ pub struct Scene {
     pub texture: Plane<f32>,
 }
 
+/// How many focus steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// So many, 2 … [`MAX_STEPS`].
+    Of(usize),
+    /// As few as show all that is textured sharp.
+    Auto,
+}
+
+/// In what the steps are even.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Even {
+    /// Inverse object distance.
+    Optical,
+    /// The order of the levels.
+    Order,
+}
+
 /// How to plan.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanOptions {
-    /// Number of focus steps, 2 … [`MAX_STEPS`].
-    pub steps: usize,
+    /// Number of focus steps. Default: 9.
+    pub count: Count,
+    /// In what they are even, where their number is given. Default: optical.
+    pub even: Even,
+    /// Circle of confusion in pixels that counts as sharp, 0.3 … 50. Default: 2.
+    pub coc_px: f64,
+    /// Share of one photo's depth of field that its neighbour shows too, 0 … 0.8. Default: 0.3.
+    pub overlap: f64,
     /// Side of the square autofocus spot as a fraction of the width, 0.002 … 0.5. Default: 0.03.
     pub af_size: f64,
     /// Pull targets toward texture at their depth. Default: true; without, the pixel nearest in depth is taken.
@@ -35,7 +59,8 @@ pub struct PlanOptions {
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { steps: 9, af_size: 0.03, gravity: true }
+        let (count, even) = (Count::Of(9), Even::Optical);
+        Self { count, even, coc_px: 2.0, overlap: 0.3, af_size: 0.03, gravity: true }
     }
 }
 
@@ -43,11 +68,19 @@ impl PlanOptions {
     /// Refuses what no plan has.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a number of steps or a spot size out of range.
+    /// [`Error::Usage`] for a value out of range.
     pub fn validate(&self) -> Result<()> {
         let usage = |text: String| Err(Error::Usage(text));
-        if !(2..=MAX_STEPS).contains(&self.steps) {
-            return usage(format!("-n {}: a plan has 2 to {MAX_STEPS} steps", self.steps));
+        if let Count::Of(steps) = self.count
+            && !(2..=MAX_STEPS).contains(&steps)
+        {
+            return usage(format!("-n {steps}: a plan has 2 to {MAX_STEPS} steps, or auto"));
+        }
+        if !(0.3..=50.0).contains(&self.coc_px) {
+            return usage(format!("--coc {}: pixels from 0.3 to 50", self.coc_px));
+        }
+        if !(0.0..=0.8).contains(&self.overlap) {
+            return usage(format!("--overlap {}: a share from 0 to 0.8", self.overlap));
         }
         if !(0.002..=0.5).contains(&self.af_size) {
             return usage(format!("--af-size {}: a fraction of the width from 0.002 to 0.5", self.af_size));
@@ -59,9 +92,9 @@ impl PlanOptions {
 /// One planned photo.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// Depth asked for, in levels.
+    /// Depth asked for.
     pub target_depth: f64,
-    /// Depth expected inside the spot: confidence-weighted mean, in levels.
+    /// Depth expected inside the spot: confidence-weighted mean.
     pub depth: f64,
     /// Centre of the spot as a fraction of the width.
     pub x: f64,
@@ -82,19 +115,31 @@ const PLAIN: f64 = 0.06;
 /// Samples across the picture: spots hold hundreds of them, more would change nothing.
 const SAMPLES: u32 = 800;
 
-/// Plans `options.steps` photos evenly over `near`…`far` (levels), near first.
+/// `steps` targets evenly from `near` to `far`.
 ///
 /// # Errors
-/// [`Error::Usage`] for a number of steps or a spot size out of range, or an empty range of depth;
-/// [`Error::Stack`] for a map without a single known pixel.
-pub fn plan(scene: &Scene, near: f64, far: f64, options: &PlanOptions) -> Result<Vec<Step>> {
-    validate(scene, near, far, options)?;
+/// [`Error::Usage`] for an empty range.
+pub fn even(near: f64, far: f64, steps: usize) -> Result<Vec<f64>> {
+    if far.partial_cmp(&near) != Some(std::cmp::Ordering::Greater) {
+        return Err(Error::Usage(format!(
+            "near and far are one depth ({near}): choose anchors at two distances"
+        )));
+    }
+    let step = (far - near) / (steps - 1) as f64;
+    let target = |index| if index + 1 == steps { far } else { near + step * index as f64 };
+    Ok((0..steps).map(target).collect())
+}
+
+/// Plans a photo for each of `targets`, which lie about `step` apart.
+///
+/// # Errors
+/// [`Error::Usage`] for options out of range; [`Error::Stack`] for a map without a single known pixel.
+pub fn plan(scene: &Scene, targets: &[f64], step: f64, options: &PlanOptions) -> Result<Vec<Step>> {
+    validate(scene, options)?;
     let spots = Spots::new(scene, options.af_size);
-    let step = (far - near) / (options.steps - 1) as f64;
-    (0..options.steps)
-        .into_par_iter()
-        .map(|index| {
-            let target = if index + 1 == options.steps { far } else { near + step * index as f64 };
+    targets
+        .par_iter()
+        .map(|&target| {
             let nearest = spots.nearest(target as f32).ok_or_else(|| {
                 Error::Stack("the depth map has no known pixel: map the frames again".to_owned())
             })?;
@@ -128,12 +173,9 @@ pub fn alternatives(
     taken[1..].iter().map(|&(x, y)| [(x as f64 + 0.5) / width, (y as f64 + 0.5) / height]).collect()
 }
 
-fn validate(scene: &Scene, near: f64, far: f64, options: &PlanOptions) -> Result<()> {
+fn validate(scene: &Scene, options: &PlanOptions) -> Result<()> {
     options.validate()?;
     let usage = |text: String| Err(Error::Usage(text));
-    if far.partial_cmp(&near) != Some(std::cmp::Ordering::Greater) {
-        return usage(format!("near and far are one depth ({near}): choose anchors at two distances"));
-    }
     for size in [scene.confidence.size, scene.texture.size] {
         if size != scene.depth.size {
             return usage(format!(
@@ -340,10 +382,14 @@ mod tests {
         }
     }
 
+    fn planned(scene: &Scene, [near, far]: [f64; 2], steps: usize) -> Vec<Step> {
+        let targets = even(near, far, steps).expect("a range");
+        plan(scene, &targets, targets[1] - targets[0], &PlanOptions::default()).expect("a plan")
+    }
+
     #[test]
     fn targets_divide_the_range_evenly_and_spots_are_textured() {
-        let steps =
-            plan(&slope(), 1.0, 9.0, &PlanOptions { steps: 5, ..Default::default() }).expect("a plan");
+        let steps = planned(&slope(), [1.0, 9.0], 5);
         let targets: Vec<f64> = steps.iter().map(|step| step.target_depth).collect();
         assert_eq!(targets, [1.0, 3.0, 5.0, 7.0, 9.0]);
         for step in &steps {
@@ -360,7 +406,7 @@ mod tests {
         for depth in &mut scene.depth.data {
             *depth = if *depth < 5.0 { 0.0 } else { 10.0 };
         }
-        let steps = plan(&scene, 0.0, 10.0, &PlanOptions { steps: 5, ..Default::default() }).expect("a plan");
+        let steps = planned(&scene, [0.0, 10.0], 5);
         let warned: Vec<bool> = steps.iter().map(|step| step.warning.is_some()).collect();
         assert_eq!(warned, [false, true, true, true, false]);
     }
@@ -368,20 +414,25 @@ mod tests {
     #[test]
     fn without_gravity_the_nearest_pixel_is_taken() {
         let scene = slope();
-        let options = PlanOptions { steps: 3, gravity: false, ..Default::default() };
-        for step in plan(&scene, 0.0, 10.0, &options).expect("a plan") {
+        let options = PlanOptions { gravity: false, ..Default::default() };
+        for step in plan(&scene, &[0.0, 5.0, 10.0], 5.0, &options).expect("a plan") {
             assert!((step.depth - step.target_depth).abs() < 0.5 && step.moved == 0.0, "{step:?}");
         }
     }
 
     #[test]
-    fn steps_spot_size_and_range_are_checked() {
-        let scene = slope();
-        for steps in [0, 1, 1000] {
-            assert!(plan(&scene, 0.0, 10.0, &PlanOptions { steps, ..Default::default() }).is_err());
+    fn options_and_range_are_checked() {
+        let fine = PlanOptions::default();
+        assert!(fine.validate().is_ok() && PlanOptions { count: Count::Auto, ..fine }.validate().is_ok());
+        let counts = [0, 1, 1000].map(|steps| PlanOptions { count: Count::Of(steps), ..fine });
+        let others = [
+            PlanOptions { af_size: 0.9, ..fine },
+            PlanOptions { coc_px: f64::NAN, ..fine },
+            PlanOptions { overlap: 0.9, ..fine },
+        ];
+        for options in counts.into_iter().chain(others) {
+            assert!(plan(&slope(), &[1.0], 1.0, &options).is_err(), "{options:?}");
         }
-        let wide = PlanOptions { af_size: 0.9, ..Default::default() };
-        assert!(plan(&scene, 0.0, 10.0, &wide).is_err());
-        assert!(plan(&scene, 3.0, 3.0, &PlanOptions::default()).is_err());
+        assert!(even(3.0, 3.0, 5).is_err() && even(f64::NAN, 3.0, 5).is_err());
     }
 }

@@ -6,6 +6,7 @@
 //! place of the cameras, with the cells' own unknowns eliminated by the Schur complement.
 
 use nalgebra::{Cholesky, DMatrix, DVector, Matrix3, Vector3};
+use serde::{Deserialize, Serialize};
 
 /// Levels that a sample spans at the most: both sides of its peak, where the curve stands clear of noise.
 pub const SPAN: usize = 5;
@@ -31,6 +32,14 @@ const WIDTH_PULL: f64 = 1e-3;
 const FLANK: f64 = 1.2;
 const FLANKS: [f64; 2] = [0.4, 6.0];
 
+/// Unknowns that a cell has of its own: depth, width and height of its bell.
+const OWN: usize = 3;
+/// Samples a level below which the pictures do not tell.
+const FEWEST: usize = 3;
+/// Factor by which neighbouring cells, whose curves err alike, make the positions less certain than as many independent
+/// ones would; measured on rendered stacks.
+const ALIKE: f64 = 3.0;
+
 /// A cell's focus measure in the levels around its peak.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
@@ -42,16 +51,41 @@ pub struct Sample {
     pub weight: f64,
 }
 
-/// Positions of `levels` levels (at least two) along the focus axis, linear in inverse object distance, rising from 0 to
-/// `levels` − 1: even steps would be 1. `told` is where the levels are about, if a camera told, rising in any unit: where
-/// no sample tells better they stay there; else they are even.
-pub fn positions(samples: &[Sample], levels: usize, told: Option<&[f64]>) -> Vec<f64> {
+/// What the levels' positions are known from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The pictures: the focus curves of many cells.
+    FocusCurves,
+    /// The camera told where its lens stood; the pictures show too little.
+    Camera,
+    /// Nothing but the order: the levels are taken to be even.
+    #[default]
+    Order,
+}
+
+/// Where the levels stand along the focus axis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Positions {
+    /// Of each level, linear in inverse object distance, rising from 0 to the number of levels − 1: even steps would be 1.
+    pub at: Vec<f64>,
+    /// Standard deviation of each, in the same unit, both ends being 0 by definition; empty unless the pictures told.
+    pub uncertainty: Vec<f64>,
+    /// What they are known from.
+    pub source: Source,
+}
+
+/// Positions of `levels` levels (at least two). `told` is where they are about, if a camera told, rising in any unit:
+/// where no sample tells better they stay there; else they are even.
+pub fn positions(samples: &[Sample], levels: usize, told: Option<&[f64]>) -> Positions {
     let even: Vec<f64> = (0..levels).map(|level| level as f64).collect();
-    let start = told.filter(|told| told.len() == levels).and_then(fitted).unwrap_or(even);
+    let told = told.filter(|told| told.len() == levels).and_then(fitted);
+    let source = if told.is_some() { Source::Camera } else { Source::Order };
+    let start = told.unwrap_or(even);
     let span = levels.min(SPAN);
     // Three values a curve are all taken up by its depth, width and height.
-    if span < 4 || samples.is_empty() {
-        return start;
+    if span < 4 || samples.len() < FEWEST * levels {
+        return Positions { at: start, uncertainty: Vec::new(), source };
     }
     let mut bells: Vec<Bell> = samples.iter().map(|sample| Bell::new(sample, span, &start)).collect();
     let (mut at, mut flank) = (start.clone(), FLANK);
@@ -67,7 +101,27 @@ pub fn positions(samples: &[Sample], levels: usize, told: Option<&[f64]>) -> Vec
             break;
         }
     }
-    at
+    let uncertainty = uncertainty(&mut bells, &at, &start, flank);
+    Positions { at, uncertainty, source: Source::FocusCurves }
+}
+
+/// Standard deviations of the levels: the inverse of the normal equations, times the variance of the misfits.
+fn uncertainty(bells: &mut [Bell], at: &[f64], start: &[f64], flank: f64) -> Vec<f64> {
+    let (matrix, _) = equations(bells, at, start, flank);
+    let Some(cholesky) = Cholesky::new(matrix) else { return Vec::new() };
+    let (mut squares, mut freedom) = (0.0, 0.0);
+    for bell in &*bells {
+        for (misfit, weight) in bell.misfits(at, flank) {
+            squares += weight * misfit * misfit;
+            freedom += weight;
+        }
+        freedom -= OWN as f64 * bell.weight;
+    }
+    let variance = squares / freedom.max(1.0);
+    let inverse = cholesky.inverse();
+    let last = at.len() - 1;
+    let deviation = |level: usize| ALIKE * (variance * inverse[(level, level)].max(0.0)).sqrt();
+    (0..=last).map(|level| if level == 0 || level == last { 0.0 } else { deviation(level) }).collect()
 }
 
 /// What a camera told, as positions; none unless it rises.
@@ -80,6 +134,25 @@ fn fitted(told: &[f64]) -> Option<Vec<f64>> {
         keep_rising(&mut at);
         at
     })
+}
+
+/// Dioptres of levels at `positions`, given those of some places of the axis; inverse distance grows linearly along it.
+/// Empty for fewer than two places, or if they do not fall from near to far.
+pub fn calibrated(points: &[(f64, f64)], positions: &[f64]) -> Vec<f64> {
+    let slopes = points.iter().enumerate().flat_map(|(i, a)| points[i + 1..].iter().map(move |b| (a, b)));
+    let slopes = slopes.filter(|(a, b)| a.0 != b.0).map(|(a, b)| (b.1 - a.1) / (b.0 - a.0)).collect();
+    // Cameras round distances, and some report one twice: medians (Theil 1950, Sen 1968).
+    let Some(slope) = median(slopes).filter(|slope| *slope < 0.0) else { return Vec::new() };
+    let Some(start) = median(points.iter().map(|(at, value)| value - slope * at).collect()) else {
+        return Vec::new();
+    };
+    positions.iter().map(|at| (start + slope * at).max(0.0)).collect()
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.retain(|value| value.is_finite());
+    let middle = values.len() / 2;
+    (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
 /// For every level of at least one the step after it over the step before it; 1 for the outermost.
@@ -156,6 +229,15 @@ impl Bell {
         Self { first, values, weight, height, depth, breadth: WIDTH.ln(), own: None }
     }
 
+    /// How far each value lies off the bell, and how much it counts.
+    fn misfits(&self, at: &[f64], flank: f64) -> impl Iterator<Item = (f64, f64)> {
+        self.values.iter().zip(&at[self.first..]).map(move |(value, at)| {
+            let u = (at - self.depth) / self.breadth.exp();
+            let misfit = value - (self.height - flank * (u * u).ln_1p());
+            (misfit, self.weight / (1.0 + (misfit / MISFIT).powi(2)))
+        })
+    }
+
     /// Adds what this bell says about the levels `at` and the `flank`, its own unknowns eliminated.
     fn add(&mut self, at: &[f64], flank: f64, matrix: &mut DMatrix<f64>, right: &mut DVector<f64>) {
         let (span, width) = (self.values.len(), self.breadth.exp());
@@ -164,11 +246,9 @@ impl Bell {
         let mut cross = vec![Vector3::zeros(); span + 1];
         let last = at.len();
         let index = |k: usize| if k == span { last } else { self.first + k };
-        for (k, &value) in self.values.iter().enumerate() {
+        for (k, (misfit, weight)) in self.misfits(at, flank).collect::<Vec<_>>().into_iter().enumerate() {
             let u = (at[self.first + k] - self.depth) / width;
             let log = (u * u).ln_1p();
-            let misfit = value - (self.height - flank * log);
-            let weight = self.weight / (1.0 + (misfit / MISFIT).powi(2));
             let slope = -2.0 * flank * u / (1.0 + u * u);
             let own = Vector3::new(1.0, -slope / width, -slope * u);
             hessian += weight * own * own.transpose();
@@ -216,6 +296,19 @@ impl Bell {
 
 /// One Gauss–Newton step: changes of the levels and, last, of the flank. `None` if the equations have no solution.
 fn step(bells: &mut [Bell], at: &[f64], start: &[f64], flank: f64) -> Option<DVector<f64>> {
+    let (matrix, right) = equations(bells, at, start, flank);
+    let moved = Cholesky::new(matrix)?.solve(&right).map(|moved| moved.clamp(-REACH, REACH));
+    bells.iter_mut().for_each(|bell| bell.follow(&moved));
+    Some(moved)
+}
+
+/// The normal equations of the levels and, last, the flank.
+fn equations(
+    bells: &mut [Bell],
+    at: &[f64],
+    start: &[f64],
+    flank: f64,
+) -> (DMatrix<f64>, DVector<f64>) {
     let levels = at.len();
     let mut matrix = DMatrix::zeros(levels + 1, levels + 1);
     let mut right = DVector::zeros(levels + 1);
@@ -237,9 +330,7 @@ fn step(bells: &mut [Bell], at: &[f64], start: &[f64], flank: f64) -> Option<DVe
     matrix[(0, 0)] += heavy;
     matrix[(levels - 1, levels - 1)] += heavy;
     matrix[(levels, levels)] += EVENNESS;
-    let moved = Cholesky::new(matrix)?.solve(&right).map(|moved| moved.clamp(-REACH, REACH));
-    bells.iter_mut().for_each(|bell| bell.follow(&moved));
-    Some(moved)
+    (matrix, right)
 }
 
 /// Widens steps below the shortest and fits the whole between 0 and the last index.
@@ -279,7 +370,7 @@ mod tests {
     #[test]
     fn uneven_steps_are_found_from_slanted_surfaces() {
         let depths: Vec<f64> = (0..400).map(|i| f64::from(i) * 7.0 / 399.0).collect();
-        let found = positions(&samples(&TRUTH, &depths), TRUTH.len(), None);
+        let found = positions(&samples(&TRUTH, &depths), TRUTH.len(), None).at;
         for (found, truth) in found.iter().zip(TRUTH) {
             assert!((found - truth).abs() < 0.03, "{found} is not {truth}");
         }
@@ -292,7 +383,7 @@ mod tests {
             let scale = 19.0 / steps.iter().sum::<f64>();
             let truth: Vec<f64> = (0..20).map(|level| steps[..level].iter().sum::<f64>() * scale).collect();
             let depths: Vec<f64> = (0..3000).map(|i| f64::from(i) * 19.0 / 2999.0).collect();
-            let found = step_ratios(&positions(&samples(&truth, &depths), truth.len(), None));
+            let found = step_ratios(&positions(&samples(&truth, &depths), truth.len(), None).at);
             for ratio in &found[1..19] {
                 assert!((f64::from(*ratio) - growth).abs() < 0.03, "{growth}: {found:?}");
             }
@@ -302,9 +393,29 @@ mod tests {
     #[test]
     fn surfaces_each_within_one_level_tell_as_well() {
         let depths: Vec<f64> = (0..400).map(|i| TRUTH[i % 8] + 0.1).collect();
-        let found = positions(&samples(&TRUTH, &depths), TRUTH.len(), None);
+        let found = positions(&samples(&TRUTH, &depths), TRUTH.len(), None).at;
         for (found, truth) in found.iter().zip(TRUTH) {
             assert!((found - truth).abs() < 0.06, "{found} is not {truth}");
+        }
+    }
+
+    #[test]
+    fn uncertainty_grows_where_few_samples_tell() {
+        let noise = |i: usize| 0.04 * ((i * 7919 % 101) as f64 / 50.0 - 1.0);
+        let found = |depths: &[f64]| {
+            let mut all = samples(&TRUTH, depths);
+            for (i, sample) in all.iter_mut().enumerate() {
+                sample.values.iter_mut().enumerate().for_each(|(k, value)| *value += noise(i * SPAN + k));
+            }
+            positions(&all, TRUTH.len(), None)
+        };
+        let many = found(&(0..800).map(|i| f64::from(i) * 7.0 / 799.0).collect::<Vec<_>>());
+        let few = found(&(0..50).map(|i| f64::from(i) * 7.0 / 49.0).collect::<Vec<_>>());
+        assert_eq!((many.source, many.uncertainty[0], many.uncertainty[7]), (Source::FocusCurves, 0.0, 0.0));
+        for level in 1..7 {
+            let (sure, unsure) = (many.uncertainty[level], few.uncertainty[level]);
+            assert!(sure > 0.0 && unsure > 2.0 * sure, "{level}: {sure} {unsure}");
+            assert!((few.at[level] - TRUTH[level]).abs() < 3.0 * unsure.max(0.02), "{few:?}");
         }
     }
 
@@ -315,7 +426,7 @@ mod tests {
         for (i, sample) in all.iter_mut().enumerate().step_by(5) {
             sample.values[i % SPAN] += 1.0 + (i % 4) as f64;
         }
-        let found = positions(&all, TRUTH.len(), None);
+        let found = positions(&all, TRUTH.len(), None).at;
         for (found, truth) in found.iter().zip(TRUTH) {
             assert!((found - truth).abs() < 0.1, "{found} is not {truth}");
         }
@@ -324,13 +435,13 @@ mod tests {
     #[test]
     fn what_a_camera_tells_counts_where_no_sample_does() {
         let told = [10.0, 11.0, 14.0, 20.0];
-        assert_eq!(positions(&[], 4, Some(&told)), [0.0, 0.3, 1.2, 3.0].map(|at: f64| at));
+        assert_eq!(positions(&[], 4, Some(&told)).at, [0.0, 0.3, 1.2, 3.0].map(|at: f64| at));
         for wrong in [&[1.0, 0.0, 2.0, 3.0][..], &[0.0, 1.0], &[1.0; 4], &[f64::NAN, 0.0, 1.0, 2.0]] {
-            assert_eq!(positions(&[], 4, Some(wrong)), [0.0, 1.0, 2.0, 3.0]);
+            assert_eq!(positions(&[], 4, Some(wrong)).at, [0.0, 1.0, 2.0, 3.0]);
         }
         let depths: Vec<f64> = (0..400).map(|i| f64::from(i) * 7.0 / 399.0).collect();
         let rough: Vec<f64> = TRUTH.iter().enumerate().map(|(i, at)| at + 0.2 * (i % 2) as f64).collect();
-        let found = positions(&samples(&TRUTH, &depths), TRUTH.len(), Some(&rough));
+        let found = positions(&samples(&TRUTH, &depths), TRUTH.len(), Some(&rough)).at;
         for (found, truth) in found.iter().zip(TRUTH) {
             assert!((found - truth).abs() < 0.05, "{found} is not {truth}");
         }
@@ -347,11 +458,25 @@ mod tests {
     }
 
     #[test]
+    fn distances_calibrate_the_axis() {
+        let places = [0.0, 1.0, 2.5, 4.0];
+        let rounded = [(0.0, 5.0), (1.0, 4.4), (2.5, 3.48), (4.0, 2.6), (4.0, 1.0)];
+        let found = calibrated(&rounded, &places);
+        for (found, truth) in found.iter().zip([5.0, 4.4, 3.5, 2.6]) {
+            assert!((found - truth).abs() < 0.05, "{found} is not {truth}");
+        }
+        assert!(calibrated(&rounded[..1], &places).is_empty());
+        assert!(calibrated(&[(0.0, 1.0), (4.0, 2.0)], &places).is_empty(), "near is not farther than far");
+    }
+
+    #[test]
     fn without_evidence_steps_are_even() {
-        assert_eq!(positions(&[], 6, None), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert_eq!(positions(&samples(&[0.0, 0.4, 2.0], &[0.1, 1.0]), 3, None), [0.0, 1.0, 2.0]);
+        let none = positions(&[], 6, None);
+        assert_eq!((none.at, none.source), (vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0], Source::Order));
+        assert!(none.uncertainty.is_empty());
+        assert_eq!(positions(&samples(&[0.0, 0.4, 2.0], &[0.1, 1.0]), 3, None).at, [0.0, 1.0, 2.0]);
         let flat = vec![Sample { first: 0, values: [0.0; SPAN], weight: 1.0 }; 50];
-        for (i, at) in positions(&flat, 7, None).into_iter().enumerate() {
+        for (i, at) in positions(&flat, 7, None).at.into_iter().enumerate() {
             assert!((at - i as f64).abs() < 0.2, "{at} is not {i}");
         }
         assert_eq!(step_ratios(&[0.0, 1.0, 3.0]), [1.0, 2.0, 1.0]);

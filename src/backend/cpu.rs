@@ -122,6 +122,14 @@ impl Backend for CpuBackend {
         (held(depth), held(height))
     }
 
+    fn place(&self, depth: &Self::Gray, places: &[f32]) -> Self::Gray {
+        held(cpu::place::place(depth, places))
+    }
+
+    fn nearest(&self, depth: &Self::Gray, focused: &[f32]) -> Self::Gray {
+        held(cpu::nearest::nearest(depth, focused))
+    }
+
     fn confidence(
         &self,
         raw: &Self::Gray,

@@ -28,6 +28,8 @@ pub struct GpuBackend<'a> {
     aggregate: gpu::aggregate::Aggregate,
     peak: gpu::peak::PeakSearch,
     offset: gpu::offset::Offset,
+    place: gpu::place::Place,
+    nearest: gpu::nearest::Nearest,
     confidence: gpu::confidence::Confidence,
     blend: gpu::blend::Blend,
     guide: gpu::guide::Guide,
@@ -68,6 +70,8 @@ impl<'a> GpuBackend<'a> {
             aggregate: gpu::aggregate::Aggregate::new(gpu),
             peak: gpu::peak::PeakSearch::new(gpu),
             offset: gpu::offset::Offset::new(gpu),
+            place: gpu::place::Place::new(gpu),
+            nearest: gpu::nearest::Nearest::new(gpu),
             confidence: gpu::confidence::Confidence::new(gpu),
             blend: gpu::blend::Blend::new(gpu),
             guide: gpu::guide::Guide::new(gpu),
@@ -200,6 +204,14 @@ impl Backend for GpuBackend<'_> {
 
     fn offset(&self, peak: &Self::Peak, ratios: &[f32]) -> (Self::Gray, Self::Gray) {
         self.recorder.record(|encoder| self.offset.encode(self.gpu, encoder, peak, ratios))
+    }
+
+    fn place(&self, depth: &Self::Gray, places: &[f32]) -> Self::Gray {
+        self.recorder.record(|encoder| self.place.encode(self.gpu, encoder, depth, places))
+    }
+
+    fn nearest(&self, depth: &Self::Gray, focused: &[f32]) -> Self::Gray {
+        self.recorder.record(|encoder| self.nearest.encode(self.gpu, encoder, depth, focused))
     }
 
     fn confidence(

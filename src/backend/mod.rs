@@ -95,6 +95,12 @@ pub trait Backend {
     /// Depth in levels, and the peak's height over the mean; `ratios` has one focus step ratio per level.
     fn offset(&self, peak: &Self::Peak, ratios: &[f32]) -> (Self::Gray, Self::Gray);
 
+    /// Places on the focus axis of `depth`, which is in levels; `places` has those of all levels.
+    fn place(&self, depth: &Self::Gray, places: &[f32]) -> Self::Gray;
+
+    /// How far `depth` lies from the nearest of `focused`, at least one, all on one axis.
+    fn nearest(&self, depth: &Self::Gray, focused: &[f32]) -> Self::Gray;
+
     /// Confidence 0…1 of the measured depth `raw` by `rule`.
     fn confidence(
         &self,

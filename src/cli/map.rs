@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use super::{Device, Exit, INTERRUPT, Talk};
 use crate::backend::{CpuBackend, GpuBackend};
 use crate::error::Result;
-use crate::files::MapFile;
+use crate::files::{DepthScale, MapFile};
 use crate::gpu::sharpness::BAND_ROWS;
 use crate::pipeline::map::{self, Outcome, Request};
+use crate::positions::Source;
 
 /// Groups photos of one scene into levels of focus, orders these from near to far, and finds for every pixel the level at
 /// which it is sharpest.
@@ -33,6 +34,9 @@ pub struct Args {
     /// Default: the best registered frame near the middle of the order.
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
+    /// What depth.tif and depth.png count in: order (levels) or optical (inverse distance, 0 near to 1 far)
+    #[arg(long, value_name = "order|optical", default_value = "order")]
+    depth_scale: DepthScale,
     /// Folder for the results
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -48,10 +52,13 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
         threads,
     };
     let request = request.validate()?;
+    let scale = args.depth_scale;
     let progress = |stage, done, total| talk.progress(stage, done, total);
     let outcome = match Device::open(device, talk)? {
-        Device::Cpu => map::run(&CpuBackend, &request, &progress, &INTERRUPT),
-        Device::Gpu(gpu) => map::run(&GpuBackend::new(&gpu, BAND_ROWS), &request, &progress, &INTERRUPT),
+        Device::Cpu => map::run(&CpuBackend, &request, scale, &progress, &INTERRUPT),
+        Device::Gpu(gpu) => {
+            map::run(&GpuBackend::new(&gpu, BAND_ROWS), &request, scale, &progress, &INTERRUPT)
+        }
     }?;
     for left_out in &outcome.map.left_out {
         talk.warn(&format!("left out: {}: {}", left_out.file, left_out.reason));
@@ -61,6 +68,11 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
             "which end is near was guessed: {}; say so with --near or --far",
             outcome.map.near
         ));
+    }
+    if outcome.map.positions_from == Source::Order {
+        talk.warn(
+            "too little is textured to tell how far apart the levels are: they are taken to be even, and so is every plan",
+        );
     }
     let plan = args.output.join("plan.json");
     if plan.exists() {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::plan::SharpArgs;
 use super::tether::{self, CameraArgs, ScanArgs};
 use super::{Device, Exit, INTERRUPT, Talk};
 use crate::backend::{Backend, CpuBackend, GpuBackend};
@@ -34,6 +35,8 @@ pub struct Args {
     #[command(flatten)]
     scan: ScanArgs,
     #[command(flatten)]
+    sharp: SharpArgs,
+    #[command(flatten)]
     camera: CameraArgs,
 }
 
@@ -46,7 +49,7 @@ struct Report<'a> {
 }
 
 pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exit> {
-    let options = args.scan.options()?;
+    let options = args.scan.options(&args.sharp)?;
     tether::check_ends(args.near, args.far)?;
     let asked = Asked { near: args.near, far: args.far, steps: None };
     let body = args.camera.body(talk)?;

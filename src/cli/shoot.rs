@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::plan::PlanArgs;
+use super::plan::{PlanArgs, SharpArgs};
 use super::scan::scanned;
 use super::tether::{self, CameraArgs, ScanArgs};
 use super::{Device, Exit, INTERRUPT, Talk, capture};
@@ -17,6 +17,7 @@ use crate::gpu::sharpness::BAND_ROWS;
 use crate::pipeline::map::Request;
 use crate::pipeline::merge::{self, Job, Options};
 use crate::pipeline::plan;
+use crate::plan::Count;
 use crate::session::{Asked, Crew, Event, SessionFile, Stage, ends, estimate};
 
 /// The whole job with a tethered camera: scans the scene, orders and maps the photos, plans N focus steps between the near
@@ -43,6 +44,8 @@ pub struct Args {
     #[command(flatten)]
     scan: ScanArgs,
     #[command(flatten)]
+    sharp: SharpArgs,
+    #[command(flatten)]
     camera: CameraArgs,
 }
 
@@ -53,20 +56,26 @@ struct Report<'a> {
     steps: usize,
     missing: &'a [usize],
     missed: &'a [usize],
+    /// Share of what is textured that some photo of the stack shows sharp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<f64>,
     picture: PathBuf,
     #[serde(skip_serializing_if = "Option::is_none")]
     merge: Option<MergeFile>,
 }
 
 pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exit> {
-    let (options, plan_options) = (args.scan.options()?, args.plan.options()?);
+    let (options, plan_options) = (args.scan.options(&args.sharp)?, args.plan.options(&args.sharp)?);
     tether::check_ends(Some(args.near), Some(args.far))?;
-    let steps = plan_options.steps;
-    let asked = Asked { near: Some(args.near), far: Some(args.far), steps: Some(steps) };
+    let steps = match plan_options.count {
+        Count::Of(steps) => Some(steps),
+        Count::Auto => None,
+    };
+    let asked = Asked { near: Some(args.near), far: Some(args.far), steps };
     let body = args.camera.body(talk)?;
     let say = |text: &str| talk.say(text);
     let camera = args.camera.open(&body, &say)?;
-    let photos = options.max_photos + steps;
+    let photos = options.max_photos + steps.unwrap_or(options.max_photos);
     if args.camera.dry_run() {
         return dry_run(camera, photos, None, talk);
     }
@@ -86,13 +95,15 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
         }
         capture::photograph(crew, &device, sharpness.as_ref())
     })?;
+    let coverage = capture::covered(&crew, &device)?;
     let (picture, merge) = merged(&crew, &device, threads, talk)?;
     let report = Report {
         session: &args.output,
         scan: crew.session.of(Stage::Scan).count(),
-        steps,
+        steps: captured.steps,
         missing: &captured.missing,
         missed: &captured.missed,
+        coverage,
         picture: picture.clone(),
         merge,
     };
@@ -105,6 +116,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
         picture.display()
     );
     talk.result(&report, &text)?;
+    capture::tell_coverage(coverage, &args.output, talk);
     Ok(capture::exit(&captured, talk))
 }
 
@@ -121,15 +133,13 @@ fn merged(
         return Ok((picture, None));
     }
     let named = |name: &&str| crew.folder.join(name).display().to_string();
-    let steps = |step: usize| {
-        let shot = crew.session.of(Stage::Stack).find(|shot| shot.step == Some(step))?;
-        shot.picture()
-    };
-    let last = crew.session.asked.steps.unwrap_or(stack.len()) - 1;
+    let targets = || crew.session.of(Stage::Stack).filter_map(|shot| Some((shot.target_depth?, shot.picture()?)));
+    let near = targets().min_by(|a, b| a.0.total_cmp(&b.0));
+    let far = targets().max_by(|a, b| a.0.total_cmp(&b.0));
     let request = Request {
         frames: stack.iter().map(|name| crew.folder.join(name)).collect(),
-        near: steps(0).as_ref().map(named),
-        far: steps(last).as_ref().map(named),
+        near: near.map(|(_, name)| named(&name)),
+        far: far.map(|(_, name)| named(&name)),
         reference: None,
         output: picture.clone(),
         threads,

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::plan::SharpArgs;
 use super::{INTERRUPT, Talk};
 use crate::camera::{self, Attended, Camera, Point, Strategy, Tethered};
 use crate::error::{Error, Result};
@@ -73,26 +74,22 @@ pub(super) struct ScanArgs {
     /// Photos of the scan at the most
     #[arg(long, value_name = "N", default_value_t = ScanOptions::default().max_photos)]
     max_frames: usize,
-    /// Share of what one photo shows sharp that the next shows sharp too, 0 to 0.8
-    #[arg(long, value_name = "SHARE", default_value_t = ScanOptions::default().overlap)]
-    overlap: f64,
-    /// Circle of confusion in pixels that counts as sharp
-    #[arg(long, value_name = "PX", default_value_t = ScanOptions::default().coc_px)]
-    coc: f64,
 }
 
 impl ScanArgs {
-    pub(super) fn options(&self) -> Result<ScanOptions> {
+    pub(super) fn options(&self, sharp: &SharpArgs) -> Result<ScanOptions> {
+        let usual = ScanOptions::default();
+        let (overlap, coc_px) = (sharp.overlap.unwrap_or(usual.overlap), sharp.coc.unwrap_or(usual.coc_px));
         if !(3..=999).contains(&self.max_frames) {
             return Err(Error::Usage(format!("--max-frames {}: 3 to 999", self.max_frames)));
         }
-        if !(0.0..=0.8).contains(&self.overlap) {
-            return Err(Error::Usage(format!("--overlap {}: a share from 0 to 0.8", self.overlap)));
+        if !(0.0..=0.8).contains(&overlap) {
+            return Err(Error::Usage(format!("--overlap {overlap}: a share from 0 to 0.8")));
         }
-        if !(0.3..=50.0).contains(&self.coc) {
-            return Err(Error::Usage(format!("--coc {}: pixels from 0.3 to 50", self.coc)));
+        if !(0.3..=50.0).contains(&coc_px) {
+            return Err(Error::Usage(format!("--coc {coc_px}: pixels from 0.3 to 50")));
         }
-        Ok(ScanOptions { max_photos: self.max_frames, overlap: self.overlap, coc_px: self.coc })
+        Ok(ScanOptions { max_photos: self.max_frames, overlap, coc_px })
     }
 }
 

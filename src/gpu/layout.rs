@@ -34,8 +34,10 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         fuse { size, skip }
         guide { size }
         motion { size, moving, block, across, down, margin, level, radius, xx }
+        nearest { size, count }
         offset { size, levels }
         peak { size, level, first, last }
+        place { size, levels }
         prior { size, frame, top, level, half, radius, wide, floor, uncovered, guessed, xx }
         reduce { size }
         resample { size, first, top, xx, centre, unit, sharpness, rows, gains }

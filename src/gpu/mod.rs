@@ -22,8 +22,10 @@ mod image;
 #[cfg(test)]
 mod layout;
 pub mod motion;
+pub mod nearest;
 pub mod offset;
 pub mod peak;
+pub mod place;
 pub mod prior;
 pub mod reduce;
 pub mod resample;

@@ -1,9 +1,7 @@
 //! Depth between levels from the best triple; `shaders/offset.wgsl`.
 
-use wgpu::util::DeviceExt;
-
 use super::peak::Peak;
-use super::stage::{Bind, Kernel, dims};
+use super::stage::{Bind, Kernel, dims, table};
 use super::{Gpu, Image};
 
 /// Mirrors `Params` of `offset.wgsl`.
@@ -36,12 +34,7 @@ impl Offset {
     ) -> (Image, Image) {
         let size = peak.triple.size;
         let (depth, height) = (gpu.gray(size), gpu.gray(size));
-        // New with every call, so no earlier command can still read it.
-        let table = gpu.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some("ratios"),
-            contents: bytemuck::cast_slice(ratios),
-            usage: wgpu::BufferUsages::STORAGE,
-        });
+        let table = table(gpu, "ratios", ratios);
         let params = Params { size: dims(size), levels: ratios.len() as f32, pad: [0] };
         let bindings = [
             Bind::Image(&peak.triple),

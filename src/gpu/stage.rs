@@ -185,6 +185,15 @@ impl<'a> Recorder<'a> {
     }
 }
 
+/// A storage buffer with `values` for shaders to read; new with every call, so that no earlier command can still read it.
+pub(super) fn table(gpu: &Gpu, label: &'static str, values: &[f32]) -> wgpu::Buffer {
+    gpu.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+        label: Some(label),
+        contents: bytemuck::cast_slice(values),
+        usage: wgpu::BufferUsages::STORAGE,
+    })
+}
+
 /// A storage buffer of `floats` floats that shaders write.
 pub(super) fn storage(gpu: &Gpu, label: &'static str, floats: usize) -> wgpu::Buffer {
     gpu.device.create_buffer(&wgpu::BufferDescriptor {

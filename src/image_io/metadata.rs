@@ -57,6 +57,17 @@ pub fn made_by_nearfar(path: &Path) -> bool {
     software().unwrap_or(false) || tiff_tags::is_depth_map(path) || png::is_ours(path)
 }
 
+/// Distance in metres that stands for infinity: EXIF writes it as 2³² − 1.
+const INFINITE: f64 = 1e6;
+
+/// How far the photo at `path` says it is focused, in metres; none where it does not say, or says infinity.
+pub fn focus_distance(path: &Path, header: &Header) -> Option<f64> {
+    let fields = parse(&metadata(path, header).ok()?.exif?)?;
+    let field = fields.get_field(exif::Tag::SubjectDistance, exif::In::PRIMARY)?;
+    let exif::Value::Rational(values) = &field.value else { return None };
+    values.first().map(exif::Rational::to_f64).filter(|metres| *metres > 0.0 && *metres < INFINITE)
+}
+
 /// The fields of an EXIF block, as far as it is whole.
 pub(super) fn parse(exif: &[u8]) -> Option<exif::Exif> {
     exif::Reader::new()

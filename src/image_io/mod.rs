@@ -26,7 +26,7 @@ pub use encode::{
     write_png_rgb16, write_tiff_f32,
 };
 pub use float::{read_png_gray16, read_tiff_f32};
-pub use metadata::{Metadata, made_by_nearfar, metadata};
+pub use metadata::{Metadata, focus_distance, made_by_nearfar, metadata};
 pub use orientation::Orientation;
 pub use picture::{OutputFormat, WriteOptions, write_picture};
 pub use probe::{Format, Header, Limits, probe};

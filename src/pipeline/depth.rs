@@ -10,7 +10,7 @@ use crate::backend::Backend;
 use crate::error::Result;
 use crate::frame::{Plane, Size};
 use crate::params::{FILL_RULE, SHOWN_RULE, VOTE_FLOOR};
-use crate::positions::{positions, step_ratios};
+use crate::positions::{Positions, positions, step_ratios};
 use crate::transform::Transform;
 
 /// A frame as depth sees it.
@@ -32,14 +32,14 @@ pub struct Measured<B: Backend> {
     pub confidence: B::Gray,
     /// All-in-focus colour times weight, and the weights, where it was asked for.
     preview: Option<B::Rgba>,
-    /// Where the levels stand along the focus axis: 0 … levels − 1.
-    pub positions: Vec<f64>,
+    /// Where the levels stand along the focus axis.
+    pub positions: Positions,
 }
 
 impl<B: Backend> Measured<B> {
     /// From a map that was made before.
-    pub const fn new(depth: B::Gray, confidence: B::Gray) -> Self {
-        Self { depth, confidence, preview: None, positions: Vec::new() }
+    pub fn new(depth: B::Gray, confidence: B::Gray) -> Self {
+        Self { depth, confidence, preview: None, positions: Positions::default() }
     }
 
     /// All of it, for a map folder.
@@ -104,7 +104,7 @@ pub fn measure<B: Backend>(
     let peak = passes.peak(&weight, &mut curves)?;
     let positions = positions(&curves.samples()?, levels.len(), told);
     tracing::debug!("level positions: {positions:?}");
-    let ratios = step_ratios(&positions);
+    let ratios = step_ratios(&positions.at);
     let (raw, height) = backend.offset(&peak, &ratios);
     let trust = backend.confidence(&raw, &raw, &height, &FILL_RULE);
     let guide = backend.guide(&passes.all_in_focus(&raw)?);

@@ -2,15 +2,18 @@
 
 pub use super::request::{Job, Request};
 
-use super::gather::Gathered;
+use super::gather::{Gathered, sharpness_grid};
 use super::outputs;
 use super::stream::Interrupt;
 use super::survey::{Care, LeftOut, Run, Survey};
 use crate::backend::Backend;
+use crate::blur::Blur;
 use crate::error::{Error, Result};
-use crate::files::{LeftOutFile, MapFile, name_from};
+use crate::files::{DepthScale, LeftOutFile, MapFile, name_from};
 use crate::folder::NewFolder;
+use crate::image_io;
 use crate::order::{FocusOrder, Reason};
+use crate::positions::{Positions, calibrated};
 
 pub use super::survey::Progress;
 
@@ -23,7 +26,7 @@ pub struct Outcome {
     pub unasked: bool,
 }
 
-/// Maps the frames of `job` and writes the results into its folder.
+/// Maps the frames of `job` and writes the results into its folder, depth in `scale`.
 ///
 /// # Errors
 /// [`Error::Stack`] if fewer than two frames or levels are usable, [`Error::Usage`] if an anchor or the reference is not
@@ -31,6 +34,7 @@ pub struct Outcome {
 pub fn run<B: Backend>(
     backend: &B,
     job: &Job,
+    scale: DepthScale,
     progress: Progress<'_>,
     interrupt: &Interrupt,
 ) -> Result<Outcome> {
@@ -38,7 +42,7 @@ pub fn run<B: Backend>(
         NewFolder::create(&job.output).map_err(Error::io(&job.output, "making the output folder"))?;
     let mut run = Run::new(backend, job, Care::Strict, progress, interrupt);
     let survey = run.survey()?;
-    let outcome = finish(run, survey)?;
+    let outcome = finish(run, survey, scale)?;
     folder.keep();
     Ok(outcome)
 }
@@ -56,22 +60,57 @@ pub fn run_gathered<B: Backend>(
 ) -> Result<Outcome> {
     let mut run = Run::new(backend, job, Care::Strict, progress, interrupt);
     let survey = run.survey_gathered(gathered)?;
-    finish(run, survey)
+    finish(run, survey, DepthScale::Order)
 }
 
 /// Finds depth and writes all of it.
-fn finish<B: Backend>(mut run: Run<'_, B>, mut survey: Survey<B>) -> Result<Outcome> {
-    let measured = run.depth(&mut survey, true)?;
+fn finish<B: Backend>(mut run: Run<'_, B>, mut survey: Survey<B>, scale: DepthScale) -> Result<Outcome> {
+    let mut measured = run.depth(&mut survey, true)?;
     let positions = measured.positions.clone();
+    let length = positions.at.len() as f64 - 1.0;
+    if scale == DepthScale::Optical {
+        let places: Vec<f32> = positions.at.iter().map(|at| (at / length) as f32).collect();
+        measured.depth = run.backend.place(&measured.depth, &places);
+    }
     let maps = measured.download(run.backend)?;
-    let mut outcome = describe(&run, &survey, &positions);
+    let mut outcome = describe(&run, &survey, &positions, scale);
+    outcome.map.blur = run.timed("blur", |_| Ok(blur(&survey, &positions.at)))?;
+    outcome.map.level_dioptres = dioptres(&run, &survey, &positions.at);
     run.timed("write", |run| outputs::write(&run.job.output, &outcome.map, &maps))?;
     outcome.map.timings_ms = run.timings;
     Ok(outcome)
 }
 
+/// How fast blur grows, from how sharp the blocks of each frame are.
+fn blur<B: Backend>(survey: &Survey<B>, positions: &[f64]) -> Option<Blur> {
+    let levels = survey.order.clusters.iter().zip(positions);
+    let photos: Vec<(f64, &[f32])> = levels
+        .flat_map(|(frames, &at)| frames.iter().map(move |&frame| (at, &survey.sharpness[frame][..])))
+        .collect();
+    Blur::measure(&photos, sharpness_grid(survey.size), positions.len() as f64 - 1.0)
+}
+
+/// Dioptres of the levels, by a line through what EXIF tells of their distances; empty where it does not.
+fn dioptres<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>, positions: &[f64]) -> Vec<f64> {
+    let told = |(frames, &at): (&Vec<usize>, &f64)| {
+        let of_frame = |&frame: &usize| {
+            let index = survey.frames[frame];
+            image_io::focus_distance(&run.job.files[index], survey.headers.get(&index)?)
+        };
+        let metres: Vec<f64> = frames.iter().filter_map(of_frame).collect();
+        (!metres.is_empty()).then(|| (at, metres.len() as f64 / metres.iter().sum::<f64>()))
+    };
+    let points: Vec<(f64, f64)> = survey.order.clusters.iter().zip(positions).filter_map(told).collect();
+    calibrated(&points, positions)
+}
+
 /// What map.json says.
-fn describe<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>, positions: &[f64]) -> Outcome {
+fn describe<B: Backend>(
+    run: &Run<'_, B>,
+    survey: &Survey<B>,
+    positions: &Positions,
+    depth_scale: DepthScale,
+) -> Outcome {
     let job = run.job;
     let Survey { size, cell, order, .. } = survey;
     let named = |index: usize| name_from(&job.output, &job.files[index]);
@@ -82,6 +121,8 @@ fn describe<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>, positions: &[f64])
         let [a, b, c, d, e, f] = survey.grid_transform(frame).from_grid(f64::from(*cell)).matrix;
         [[a, b, c], [d, e, f]]
     };
+    let length = positions.at.len() as f64 - 1.0;
+    let of_range = |at: &f64| at / length;
     let (reasons, unasked) = left_out(&run.left_out, &survey.frames, order);
     let left_out = reasons.into_iter().map(|(index, reason)| LeftOutFile { file: named(index), reason });
     let map = MapFile {
@@ -94,7 +135,12 @@ fn describe<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>, positions: &[f64])
         near: clusters[0][0].clone(),
         far: clusters[clusters.len() - 1][0].clone(),
         near_guessed: order.near_guessed,
-        level_positions: positions.iter().map(|at| at / positions[positions.len() - 1]).collect(),
+        level_positions: positions.at.iter().map(of_range).collect(),
+        level_uncertainties: positions.uncertainty.iter().map(of_range).collect(),
+        positions_from: positions.source,
+        level_dioptres: Vec::new(),
+        depth_scale,
+        blur: None,
         transforms: order.clusters.iter().flatten().map(|&frame| (name(frame), rows(frame))).collect(),
         left_out: left_out.collect(),
         clusters,

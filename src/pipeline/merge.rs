@@ -14,7 +14,7 @@ use super::survey::{Care, Progress, Run, Survey};
 use super::{light, overlap};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::files::{LeftOutFile, MergeFile, name_from};
+use crate::files::{LeftOutFile, MapFile, MergeFile, name_from};
 use crate::folder::NewFolder;
 use crate::frame::{Pixels, Plane, Size, Window};
 use crate::gains::GainField;
@@ -49,7 +49,7 @@ pub fn run<B: Backend>(
     let mut run = Run::new(backend, stack, care, progress, interrupt);
     let (mut survey, depth) = match &job.map {
         Some((folder, map)) => {
-            let depth = read_depth(backend, folder, Size::new(map.width, map.height).grid(map.cell.max(1)))?;
+            let depth = read_depth(backend, folder, map, Size::new(map.width, map.height).grid(map.cell.max(1)))?;
             (run.adopt(map)?, Some(depth))
         }
         None => {
@@ -73,9 +73,10 @@ pub fn run<B: Backend>(
 }
 
 /// Depth and confidence of the map in `folder`.
-fn read_depth<B: Backend>(backend: &B, folder: &Path, grid: Size) -> Result<Measured<B>> {
+fn read_depth<B: Backend>(backend: &B, folder: &Path, map: &MapFile, grid: Size) -> Result<Measured<B>> {
     let (path, confidence_path) = (folder.join("depth.tif"), folder.join("confidence.png"));
-    let depth = image_io::read_tiff_f32(&path)?;
+    let mut depth = image_io::read_tiff_f32(&path)?;
+    map.to_levels(&mut depth);
     let confidence = image_io::read_png_gray16(&confidence_path)?;
     for (path, size) in [(path, depth.size), (confidence_path, confidence.size)] {
         if size != grid {

@@ -18,3 +18,4 @@ mod request;
 mod scratch;
 pub mod stream;
 mod survey;
+mod usable;

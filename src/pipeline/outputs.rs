@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::depth::Maps;
 use crate::error::{Error, Result};
-use crate::files::{MapFile, write_json};
+use crate::files::{DepthScale, MapFile, write_json};
 use crate::frame::Plane;
 use crate::image_io;
 
@@ -20,7 +20,10 @@ const PREVIEW_QUALITY: u8 = 92;
 pub fn write(folder: &Path, map: &MapFile, maps: &Maps) -> Result<()> {
     replace(folder, &FILES, |staging| {
         let at = |name: &str| staging.join(name);
-        let far = (map.clusters.len() - 1) as f32;
+        let far = match map.depth_scale {
+            DepthScale::Order => (map.clusters.len() - 1) as f32,
+            DepthScale::Optical => 1.0,
+        };
         image_io::write_tiff_f32(&at(FILES[0]), &maps.depth, map.cell)?;
         image_io::write_png_gray16(&at(FILES[1]), &to_u16(&maps.depth, 1.0 / far))?;
         image_io::write_png_gray16(&at(FILES[2]), &to_u16(&maps.confidence, 1.0))?;

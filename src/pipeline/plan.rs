@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::outputs;
 use super::stream::{Interrupt, check};
+use crate::backend::Backend;
+use crate::coverage::{self, Need, needs};
 use crate::draw;
 use crate::error::{Error, Result};
-use crate::files::{MapFile, PlanFile, StepFile, write_json};
+use crate::files::{CoverageFile, MapFile, PlanFile, StepFile, write_json};
 use crate::frame::{Frame, Luma, Plane};
 use crate::image_io::{self, Limits};
-use crate::plan::{PlanOptions, Scene, plan};
+use crate::plan::{Count, Even, MAX_STEPS, PlanOptions, Scene, Step, even, plan};
+use crate::positions::Axis;
 
 /// What `plan` is asked for.
 #[derive(Clone, Debug)]
@@ -32,26 +35,129 @@ const FULL_TEXTURE: f32 = 0.2;
 /// # Errors
 /// [`Error::Usage`] for options out of range or a folder without a map, [`Error::Picture`] for a damaged one, [`Error::Interrupted`].
 pub fn run(request: &Request, interrupt: &Interrupt) -> Result<PlanFile> {
-    let folder = &request.folder;
+    let Request { folder, options, ends } = request;
     let map = MapFile::read(folder)?;
     let (scene, color) = scene(folder, &map)?;
-    let far = map.clusters.len() as f64 - 1.0;
     check(interrupt)?;
-    let [first, last] = request.ends;
-    let mut steps = plan(&scene, first.unwrap_or(0.0), last.unwrap_or(far), &request.options)?;
     let axis = map.axis();
+    let far = map.clusters.len() as f64 - 1.0;
+    let ends = [ends[0].unwrap_or(0.0), ends[1].unwrap_or(far)];
+    let needs = map.blur().map(|blur| needs(&scene, &blur, options.coc_px, ends));
+    let (targets, pitch) = targets(&axis, ends, needs.as_deref(), options)?;
+    let steps = plan(&scene, &targets, pitch, options)?;
+    let coverage = needs.map(|needs| CoverageFile {
+        coc_px: options.coc_px,
+        overlap: options.overlap,
+        share: coverage::share(&needs, &targets),
+        enough: coverage::fewest(&needs, options.overlap).len(),
+        range: ends.map(|place| axis.depth(place)),
+    });
+    let steps = in_levels(steps, &axis);
+    let plan = PlanFile::new(&map.reference, options.af_size, &steps, coverage);
+    check(interrupt)?;
+    write(folder, &plan, &scene, &color, far)?;
+    Ok(plan)
+}
+
+/// Writes plan.json, and draws it.
+fn write(folder: &Path, plan: &PlanFile, scene: &Scene, color: &Plane<[u8; 3]>, far: f64) -> Result<()> {
+    let drawing = draw::plan(color, &scene.depth, far as f32, &plan.steps, plan.af_size);
+    outputs::replace(folder, &["plan.png", "plan.json"], |staging| {
+        image_io::write_png_rgb8(&staging.join("plan.png"), &drawing)?;
+        write_json(&staging.join("plan.json"), plan)
+    })
+}
+
+/// What photos of the plan's map show, focused at `places` of its axis.
+///
+/// Writes coverage.png, the picture with what is textured and sharp in no photo in red; the share of what is textured
+/// that some photo shows sharp. None where the map does not tell how fast blur grows.
+///
+/// # Errors
+/// As [`run`].
+pub fn covered<B: Backend>(backend: &B, folder: &Path, places: &[f64]) -> Result<Option<f64>> {
+    let map = MapFile::read(folder)?;
+    let plan = PlanFile::read(folder, &map)?;
+    let (Some(wanted), Some(blur)) = (plan.coverage, map.blur()) else { return Ok(None) };
+    let (scene, color) = scene(folder, &map)?;
+    let axis = map.axis();
+    let ends = wanted.range.map(|depth| axis.place(depth));
+    let needs = needs(&scene, &blur, wanted.coc_px, ends);
+    let focused: Vec<f32> = places.iter().map(|&place| place as f32).collect();
+    let distance = match focused[..] {
+        [] => Plane::filled(scene.depth.size, f32::MAX),
+        _ => backend.download(backend.nearest(&backend.upload(scene.depth.clone()), &focused))?,
+    };
+    let picture = draw::coverage(&color, &scene, &distance, &blur, wanted.coc_px, ends);
+    outputs::replace(folder, &["coverage.png"], |staging| {
+        image_io::write_png_rgb8(&staging.join("coverage.png"), &picture)
+    })?;
+    Ok(Some(coverage::share(&needs, places)))
+}
+
+/// Adds steps to the plan for what is textured and sharp in no photo focused at `places`; how many.
+///
+/// # Errors
+/// [`Error::Usage`] if the map does not tell how fast blur grows; as [`run`].
+pub fn fill(folder: &Path, places: &[f64]) -> Result<usize> {
+    let map = MapFile::read(folder)?;
+    let mut plan = PlanFile::read(folder, &map)?;
+    let (Some(wanted), Some(blur)) = (plan.coverage.clone(), map.blur()) else {
+        return Err(Error::Usage(
+            "--fill: too little of the scan is textured to tell what is missing; plan with more steps".into(),
+        ));
+    };
+    let (scene, color) = scene(folder, &map)?;
+    let axis = map.axis();
+    let needs = needs(&scene, &blur, wanted.coc_px, wanted.range.map(|depth| axis.place(depth)));
+    let targets = coverage::fill(&needs, places, wanted.overlap);
+    if targets.is_empty() {
+        return Ok(0);
+    }
+    let options = PlanOptions { af_size: plan.af_size, ..PlanOptions::default() };
+    let far = map.clusters.len() as f64 - 1.0;
+    let pitch = 2.0 * wanted.coc_px * blur.per_px([0.5, 0.5]);
+    plan.fill(&in_levels(crate::plan::plan(&scene, &targets, pitch, &options)?, &axis));
+    write(folder, &plan, &scene, &color, far)?;
+    Ok(targets.len())
+}
+
+/// Places to focus at, near first, and about how far apart they are.
+fn targets(
+    axis: &Axis,
+    [near, far]: [f64; 2],
+    needs: Option<&[Need]>,
+    options: &PlanOptions,
+) -> Result<(Vec<f64>, f64)> {
+    let targets = match (options.count, needs) {
+        (Count::Of(steps), _) if options.even == Even::Order => {
+            let levels = even(axis.depth(near), axis.depth(far), steps)?;
+            levels.into_iter().map(|level| axis.place(level)).collect()
+        }
+        (Count::Of(steps), _) => even(near, far, steps)?,
+        (Count::Auto, Some(needs)) if !needs.is_empty() => coverage::fewest(needs, options.overlap),
+        (Count::Auto, _) => {
+            return Err(Error::Usage(
+                "-n auto: too little of the photos is textured to tell their depth of field; name a number of steps"
+                    .into(),
+            ));
+        }
+    };
+    let pitch = (far - near) / (targets.len().max(2) - 1) as f64;
+    if targets.len() > MAX_STEPS {
+        let text = format!("-n auto: {} steps would be needed, a plan has {MAX_STEPS}", targets.len());
+        return Err(Error::Usage(text + "; allow a larger --coc, or name a number"));
+    }
+    Ok((targets, pitch))
+}
+
+/// Steps with depths in places, as depths in levels.
+fn in_levels(mut steps: Vec<Step>, axis: &Axis) -> Vec<Step> {
     for step in &mut steps {
         step.target_depth = axis.depth(step.target_depth);
         step.depth = axis.depth(step.depth);
     }
-    let plan = PlanFile::new(&map.reference, request.options.af_size, &steps);
-    let drawing = draw::plan(&color, &scene.depth, far as f32, &steps, request.options.af_size);
-    check(interrupt)?;
-    outputs::replace(folder, &["plan.png", "plan.json"], |staging| {
-        image_io::write_png_rgb8(&staging.join("plan.png"), &drawing)?;
-        write_json(&staging.join("plan.json"), &plan)
-    })?;
-    Ok(plan)
+    steps
 }
 
 /// Centres of the spots that gravity likes next for a step of the plan, beside `taken`.
@@ -72,8 +178,7 @@ pub fn alternatives(folder: &Path, plan: &PlanFile, step: usize, count: usize) -
 /// What a plan is made from, depth in places on the focus axis, and the picture.
 fn scene(folder: &Path, map: &MapFile) -> Result<(Scene, Plane<[u8; 3]>)> {
     let mut depth = image_io::read_tiff_f32(&folder.join("depth.tif"))?;
-    let axis = map.axis();
-    depth.data.iter_mut().for_each(|depth| *depth = axis.place(f64::from(*depth)) as f32);
+    map.to_places(&mut depth);
     let confidence = image_io::read_png_gray16(&folder.join("confidence.png"))?;
     let confidence =
         Plane::new(confidence.size, confidence.data.iter().map(|&v| f32::from(v) / 65535.0).collect());

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use rayon::prelude::*;
-
 use super::depth::{self, Measured, View};
-use super::gather::{Gathered, analyse, new_scratch};
+use super::gather::{Gathered, analyse, new_scratch, sharpness_grid};
 use super::ordering::{as_given, block_grid};
 use super::register::{Pose, Pyramid, halvings, is_plain, register, still};
 use super::request::Job;
@@ -17,28 +15,10 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::files::MapFile;
 use crate::frame::{Plane, Size};
-use crate::image_io::{self, Header, Limits, Spares};
+use crate::image_io::{self, Header, Spares};
 use crate::order::{Blocks, FocusOrder};
 use crate::params::cell_for;
 use crate::transform::Transform;
-
-/// Says what of the files is not looked at.
-fn warn_of_more(files: &[std::path::PathBuf], headers: &BTreeMap<usize, Header>) {
-    let first = |what: fn(&Header) -> bool| {
-        let mut found = headers.iter().filter(|(_, header)| what(header));
-        let file = files[*found.next()?.0].display();
-        Some(match found.count() {
-            0 => format!("{file}"),
-            more => format!("{file} and {more} more"),
-        })
-    };
-    if let Some(files) = first(|header| header.more_pictures) {
-        tracing::warn!("{files}: several pictures in one file: the first one is taken");
-    }
-    if let Some(files) = first(|header| header.alpha) {
-        tracing::warn!("{files}: transparency is not looked at");
-    }
-}
 
 /// Told the stage, how much of it is done, and how much there is.
 pub type Progress<'a> = &'a dyn Fn(&'static str, usize, usize);
@@ -81,6 +61,8 @@ pub(super) struct Survey<B: Backend> {
     pub scratch: Scratch,
     /// Where a camera says that the levels are on the focus axis.
     pub told: Option<Vec<f64>>,
+    /// Sharpness of the blocks of every frame: variance of the Laplacian, on [`sharpness_grid`].
+    pub sharpness: Vec<Vec<f32>>,
 }
 
 impl<B: Backend> Survey<B> {
@@ -148,7 +130,8 @@ impl<'a, B: Backend> Run<'a, B> {
         let size = headers.values().next().map_or(Size::new(0, 0), |header| header.size);
         let cell = cell_for(size.width, size.height);
         let mut scratch = new_scratch(&self.job.output, size.grid(cell))?;
-        let (frames, rough) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
+        let (frames, rough, sharpness) =
+            self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
         let settled = self.settle(&frames, &rough, size.grid(cell), &mut scratch)?;
         let Settled { reference, poses, order, unordered, energy } = settled;
         Ok(Survey {
@@ -163,6 +146,7 @@ impl<'a, B: Backend> Run<'a, B> {
             energy,
             scratch,
             told: None,
+            sharpness,
         })
     }
 
@@ -182,7 +166,7 @@ impl<'a, B: Backend> Run<'a, B> {
         }
         let (cell, grid) = (map.cell, size.grid(map.cell));
         let mut scratch = new_scratch(&self.job.output, grid)?;
-        let (frames, _) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
+        let (frames, _, sharpness) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
         let place = |name: &String| {
             let index = map.order.iter().position(|file| file == name)?;
             frames.iter().position(|&frame| frame == index)
@@ -221,7 +205,20 @@ impl<'a, B: Backend> Run<'a, B> {
         }
         let energy = self.backend.upload(Plane::filled(grid, 0.0));
         let (unordered, told) = (false, None);
-        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered, energy, scratch, told })
+        Ok(Survey {
+            headers,
+            size,
+            cell,
+            frames,
+            reference,
+            poses,
+            order,
+            unordered,
+            energy,
+            scratch,
+            told,
+            sharpness,
+        })
     }
 
     /// As [`Self::survey`], of frames that were taken in before; the job's files are those of `gathered`.
@@ -229,7 +226,7 @@ impl<'a, B: Backend> Run<'a, B> {
     /// # Errors
     /// As [`Self::survey`].
     pub fn survey_gathered(&mut self, gathered: Gathered) -> Result<Survey<B>> {
-        let Gathered { headers, blocks, mut scratch, size, cell, places, .. } = gathered;
+        let Gathered { headers, blocks, mut scratch, size, cell, places, sharpness, .. } = gathered;
         if headers.len() < 2 {
             return Err(self.too_few());
         }
@@ -244,7 +241,20 @@ impl<'a, B: Backend> Run<'a, B> {
             told.map(|told| told.iter().sum::<f64>() / told.len() as f64)
         };
         let told = order.clusters.iter().map(mean).collect();
-        Ok(Survey { headers, size, cell, frames, reference, poses, order, unordered, energy, scratch, told })
+        Ok(Survey {
+            headers,
+            size,
+            cell,
+            frames,
+            reference,
+            poses,
+            order,
+            unordered,
+            energy,
+            scratch,
+            told,
+            sharpness,
+        })
     }
 
     /// Depth and confidence of a surveyed stack, and where asked for an all-in-focus preview.
@@ -329,57 +339,6 @@ impl<'a, B: Backend> Run<'a, B> {
         result
     }
 
-    /// Headers of the frames of the most frequent size, by place in the list.
-    pub fn probe(&mut self) -> Result<BTreeMap<usize, Header>> {
-        let limits = Limits::default();
-        let probed: Vec<_> = self.job.files.par_iter().map(|file| image_io::probe(file, &limits)).collect();
-        let mut headers = BTreeMap::new();
-        for (index, header) in probed.into_iter().enumerate() {
-            match header {
-                Ok(header) => drop(headers.insert(index, header)),
-                Err(error) => self.leave_out(index, &error),
-            }
-        }
-        let count = |size: Size| headers.values().filter(|header| header.size == size).count();
-        let sizes =
-            headers.iter().map(|(index, header)| (count(header.size), usize::MAX - index, header.size));
-        let Some((_, _, size)) = sizes.max_by_key(|&(count, first, _)| (count, first)) else {
-            return Err(self.too_few());
-        };
-        for (&index, header) in &headers {
-            if header.size != size {
-                let reason =
-                    format!("is {} where the others are {size}; photograph all frames alike", header.size);
-                self.left_out.insert(index, reason);
-            }
-        }
-        headers.retain(|_, header| header.size == size);
-        warn_of_more(&self.job.files, &headers);
-        if headers.len() < 2 { Err(self.too_few()) } else { Ok(headers) }
-    }
-
-    pub fn leave_out(&mut self, index: usize, error: &Error) {
-        let reason = match error {
-            Error::Picture { reason, .. } => reason.clone(),
-            Error::Io { action, source, .. } => format!("{action} failed: {source}"),
-            other => other.to_string(),
-        };
-        self.left_out.insert(index, reason);
-    }
-
-    fn too_few(&self) -> Error {
-        let text = "fewer than two usable frames are left; each needs to be a readable JPEG, PNG or TIFF of one size";
-        Error::Stack(text.to_owned() + &self.reasons())
-    }
-
-    /// What was left out and why, a line each.
-    pub fn reasons(&self) -> String {
-        let line = |(&index, reason): (&usize, &String)| {
-            format!("\n  {}: {reason}", self.job.files[index].display())
-        };
-        self.left_out.iter().map(line).collect()
-    }
-
     /// Place among the usable frames of the file that an option named.
     pub fn position(&self, index: usize, frames: &[usize], option: &str) -> Result<usize> {
         frames.iter().position(|&frame| frame == index).ok_or_else(|| {
@@ -391,21 +350,23 @@ impl<'a, B: Backend> Run<'a, B> {
         })
     }
 
-    /// Decodes every frame once; returns the usable ones by place in the list, with their block sharpness.
+    /// Decodes every frame once; returns the usable ones by place in the list, with the sharpness of blocks that tell the
+    /// order, and of those on [`sharpness_grid`].
     fn analyse(
         &mut self,
         headers: &BTreeMap<usize, Header>,
         cell: u32,
         scratch: &mut Scratch,
-    ) -> Result<(Vec<usize>, Blocks)> {
+    ) -> Result<(Vec<usize>, Blocks, Vec<Vec<f32>>)> {
         let places: Vec<usize> = headers.keys().copied().collect();
         let files: Vec<(&Path, &Header)> =
             headers.iter().map(|(&index, header)| (self.job.files[index].as_path(), header)).collect();
-        let mut blocks: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
+        let mut blocks: BTreeMap<usize, (Vec<f32>, Vec<f32>)> = BTreeMap::new();
         let mut done = 0;
         let (backend, progress, interrupt, threads) =
             (self.backend, self.progress, self.interrupt, self.job.threads);
-        let block_grid = block_grid(files[0].1.size.grid(cell));
+        let size = files[0].1.size;
+        let (block_grid, fine_grid) = (block_grid(size.grid(cell)), sharpness_grid(size));
         let spares = Spares::default();
         let decode = |path: &Path, header: &Header| image_io::decode_into(path, header, Some(cell), &spares);
         stream(&files, decode, threads, interrupt, |slot, frame| {
@@ -418,17 +379,18 @@ impl<'a, B: Backend> Run<'a, B> {
                     return Ok(());
                 }
             };
-            let analysed = analyse(backend, &mut frame, cell, &[block_grid])?;
+            let analysed = analyse(backend, &mut frame, cell, &[block_grid, fine_grid])?;
             spares.give(frame);
-            let [sharpness] = <[Vec<f32>; 1]>::try_from(analysed.sharpness).expect("one grid was asked for");
-            blocks.insert(places[slot], sharpness);
+            let [rough, fine] = <[Vec<f32>; 2]>::try_from(analysed.sharpness).expect("two grids were asked for");
+            blocks.insert(places[slot], (rough, fine));
             scratch.put(places[slot], &analysed.record)
         })?;
         if blocks.len() < 2 {
             return Err(self.too_few());
         }
-        let (frames, rough) = blocks.into_iter().unzip();
-        Ok((frames, Blocks { grid: block_grid, frames: rough }))
+        let (frames, both): (Vec<usize>, Vec<_>) = blocks.into_iter().unzip();
+        let (rough, fine) = both.into_iter().unzip();
+        Ok((frames, Blocks { grid: block_grid, frames: rough }, fine))
     }
 
     /// Of the frames that `eligible` takes, the one most like all others: most often in the middle of the order.

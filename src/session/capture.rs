@@ -32,6 +32,8 @@ const CLOSE: f64 = 0.06;
 /// What came of a capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Captured {
+    /// Steps of the plan.
+    pub steps: usize,
     /// Steps without any photo.
     pub missing: Vec<usize>,
     /// Steps whose best photo misses its target by more than half a step.
@@ -166,6 +168,7 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
     fn outcome(&self) -> Captured {
         let steps = 0..self.plan.steps.len();
         Captured {
+            steps: steps.len(),
             missing: steps.clone().filter(|&step| self.miss(step).is_none()).collect(),
             missed: steps.filter(|&step| self.miss(step).is_some_and(|miss| miss > MISS)).collect(),
         }

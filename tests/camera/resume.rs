@@ -144,30 +144,29 @@ fn every_fault_at_every_shot() {
     }
 }
 
-/// Kills the program at moments spread over its run, and runs the same command again.
+/// Kills the program at so many moments spread over its run, and each time runs the same command again.
 #[track_caller]
 fn kills(body: BodyKind, times: u32) {
-    let stage = small(body, &[]);
     // From one moment to the next by the golden section: none is like another.
     let mut part = 0.37;
     let mut killed = 0;
-    loop {
-        let mut child = stage.start(&mut stage.shoot(STEPS));
-        part = (part + 0.618_034) % 1.0;
-        let ended = if killed < times {
-            wait(&mut child, Duration::from_secs_f64(0.2 + 2.6 * part))
-        } else {
-            wait(&mut child, Duration::from_secs(240))
-        };
-        let error = std::fs::read_to_string(stage.path("err.txt")).unwrap();
-        match ended {
-            None => killed += 1,
-            Some(true) => break,
-            Some(false) => panic!("after {killed} kills: {error}"),
+    while killed < times {
+        let stage = small(body, &[]);
+        loop {
+            let mut child = stage.start(&mut stage.shoot(STEPS));
+            part = (part + 0.618_034) % 1.0;
+            let limit = if killed < times { 0.2 + 2.6 * part } else { 240.0 };
+            let ended = wait(&mut child, Duration::from_secs_f64(limit));
+            let error = std::fs::read_to_string(stage.path("err.txt")).unwrap();
+            match ended {
+                None => killed += 1,
+                Some(true) => break,
+                Some(false) => panic!("after {killed} kills: {error}"),
+            }
         }
+        println!("{body}: killed {killed} times");
+        complete(&stage, 0);
     }
-    println!("{body}: killed {killed} times");
-    complete(&stage, 0);
 }
 
 #[test]

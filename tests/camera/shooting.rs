@@ -304,3 +304,28 @@ fn bars_of_shoot() {
     }
     assert_eq!(failed, 0);
 }
+
+/// From the last photo of the scan to the plan, at 24 MP: the map is computed while the scan goes on.
+#[test]
+#[ignore = "measures for minutes: cargo test --release -- --ignored --nocapture plan_follows"]
+fn the_plan_follows_the_last_photo_of_the_scan_at_once() {
+    let bodies: &[BodyKind] =
+        if cfg!(af_point_gphoto2) { &[BodyKind::Old, BodyKind::New] } else { &[BodyKind::Old] };
+    for &body in bodies {
+        let settings = BodySettings { body, seed: 1, ..BodySettings::default() };
+        let stage = Stage::new(settings, SceneKind::Macro, Size::new(6000, 4000), 160.0);
+        let (code, out, err) = stage.run(stage.shoot(3));
+        assert_eq!(code, 0, "{out}{err}");
+        let written = |path: PathBuf| std::fs::metadata(path).unwrap().modified().unwrap();
+        let photos: Vec<_> = stage.shots("scan").iter().map(|shot| shot["files"][0].clone()).collect();
+        let last =
+            photos.iter().map(|name| written(stage.path("session").join(name.as_str().unwrap()))).max();
+        let took = written(stage.path("session/plan.json")).duration_since(last.unwrap()).unwrap();
+        println!(
+            "{body}: {:.2} s from the last of {} photos of 24 MP to the plan",
+            took.as_secs_f64(),
+            photos.len()
+        );
+        assert!(took < Duration::from_secs(3), "{took:?}");
+    }
+}
