@@ -64,8 +64,10 @@ impl Blur {
 
 /// Width of the bells of these blocks.
 fn width(photos: &[(f64, &[f32])], blocks: &[usize]) -> Option<f64> {
-    let picked: Vec<(f64, Vec<f32>)> =
-        photos.iter().map(|(place, all)| (*place, blocks.iter().map(|&block| all[block]).collect())).collect();
+    let picked: Vec<(f64, Vec<f32>)> = photos
+        .iter()
+        .map(|(place, all)| (*place, blocks.iter().map(|&block| all[block]).collect()))
+        .collect();
     let picked: Vec<(f64, &[f32])> = picked.iter().map(|(place, some)| (*place, &some[..])).collect();
     let bells = Bells::fit(&picked, None)?;
     (bells.believed().count() >= ENOUGH).then_some(bells.width)

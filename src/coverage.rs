@@ -20,8 +20,6 @@ pub struct Need {
 
 /// Texture from which a place is to be sharp: where there is less, nobody sees whether it is.
 const TEXTURED: f32 = 0.06;
-/// Confidence from which its depth is believed.
-const BELIEVED: f32 = 0.4;
 /// Places looked at, across the picture, at the most.
 const SAMPLES: u32 = 800;
 /// Share of the places that may go without a photo if few others are near their depth: at edges depth is a mixture.
@@ -32,8 +30,7 @@ const ROUNDS: usize = 20;
 /// What pixel `index` of the scene asks for, if it is textured and lies between the places `ends`.
 pub fn need(scene: &Scene, blur: &Blur, coc_px: f64, [near, far]: [f64; 2], index: usize) -> Option<Need> {
     let (size, depth) = (scene.depth.size, scene.depth.data[index]);
-    let told = scene.confidence.data[index] >= BELIEVED && scene.texture.data[index] >= TEXTURED;
-    if !told || !(near..=far).contains(&f64::from(depth)) {
+    if scene.texture.data[index] < TEXTURED || !(near..=far).contains(&f64::from(depth)) {
         return None;
     }
     let (x, y) = (index as u32 % size.width, index as u32 / size.width);

@@ -167,7 +167,8 @@ mod tests {
     #[test]
     fn spots_are_drawn_on_both_halves_and_never_outside() {
         let size = frame::Size::new(60, 40);
-        let step = |x, y| Step { target_depth: 0.0, depth: 0.0, x, y, texture: 1.0, moved: 0.0, warning: None };
+        let step =
+            |x, y| Step { target_depth: 0.0, depth: 0.0, x, y, texture: 1.0, moved: 0.0, warning: None };
         let steps = [step(0.5, 0.5), step(0.0, 1.0), step(1.0, 0.0)];
         let steps = PlanFile::new("", 0.1, &steps, None).steps;
         let drawn = plan(&Plane::filled(size, [9; 3]), &Plane::filled(size, f32::NAN), 3.0, &steps, 0.1);

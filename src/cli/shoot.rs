@@ -133,7 +133,8 @@ fn merged(
         return Ok((picture, None));
     }
     let named = |name: &&str| crew.folder.join(name).display().to_string();
-    let targets = || crew.session.of(Stage::Stack).filter_map(|shot| Some((shot.target_depth?, shot.picture()?)));
+    let targets =
+        || crew.session.of(Stage::Stack).filter_map(|shot| Some((shot.target_depth?, shot.picture()?)));
     let near = targets().min_by(|a, b| a.0.total_cmp(&b.0));
     let far = targets().max_by(|a, b| a.0.total_cmp(&b.0));
     let request = Request {

@@ -49,7 +49,8 @@ pub fn run<B: Backend>(
     let mut run = Run::new(backend, stack, care, progress, interrupt);
     let (mut survey, depth) = match &job.map {
         Some((folder, map)) => {
-            let depth = read_depth(backend, folder, map, Size::new(map.width, map.height).grid(map.cell.max(1)))?;
+            let depth =
+                read_depth(backend, folder, map, Size::new(map.width, map.height).grid(map.cell.max(1)))?;
             (run.adopt(map)?, Some(depth))
         }
         None => {

@@ -166,7 +166,8 @@ impl<'a, B: Backend> Run<'a, B> {
         }
         let (cell, grid) = (map.cell, size.grid(map.cell));
         let mut scratch = new_scratch(&self.job.output, grid)?;
-        let (frames, _, sharpness) = self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
+        let (frames, _, sharpness) =
+            self.timed("analyse", |run| run.analyse(&headers, cell, &mut scratch))?;
         let place = |name: &String| {
             let index = map.order.iter().position(|file| file == name)?;
             frames.iter().position(|&frame| frame == index)
@@ -381,7 +382,8 @@ impl<'a, B: Backend> Run<'a, B> {
             };
             let analysed = analyse(backend, &mut frame, cell, &[block_grid, fine_grid])?;
             spares.give(frame);
-            let [rough, fine] = <[Vec<f32>; 2]>::try_from(analysed.sharpness).expect("two grids were asked for");
+            let [rough, fine] =
+                <[Vec<f32>; 2]>::try_from(analysed.sharpness).expect("two grids were asked for");
             blocks.insert(places[slot], (rough, fine));
             scratch.put(places[slot], &analysed.record)
         })?;

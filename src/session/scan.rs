@@ -188,11 +188,15 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         told.unwrap_or_default()
     }
 
-    /// Where the anchors are on the axis: their photos are the first two.
+    /// Where the anchors are on the axis, as far as they are photographed.
     fn range(&self, places: &[f64]) -> [f64; 2] {
         let asked = &self.crew.session.asked;
-        match (self.crew.camera.strategy(), asked.near, asked.far, places) {
-            (Strategy::AfPoint, Some(_), Some(_), &[near, far, ..]) => [near.min(far), near.max(far)],
+        let place = |point: Option<Point>| {
+            let shot = self.shots.iter().position(|&index| self.crew.session.shots[index].af_point == point);
+            places.get(point.and(shot)?).copied()
+        };
+        match (self.crew.camera.strategy(), place(asked.near), place(asked.far)) {
+            (Strategy::AfPoint, Some(near), Some(far)) => [near.min(far), near.max(far)],
             _ => [f64::MIN, f64::MAX],
         }
     }
@@ -238,10 +242,9 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
 
     /// Autofocus at the anchors, then where nothing is sharp yet.
     fn by_autofocus(&mut self) -> Result<String> {
-        let anchors = [self.crew.session.asked.near, self.crew.session.asked.far];
-        let taken = self.shots.len();
-        let mut anchors: Vec<Point> = anchors.into_iter().flatten().skip(taken).collect();
-        anchors.reverse();
+        let anchors = [self.crew.session.asked.far, self.crew.session.asked.near];
+        let taken = |point: &Point| self.crew.session.shots.iter().any(|shot| shot.af_point == Some(*point));
+        let mut anchors: Vec<Point> = anchors.into_iter().flatten().filter(|point| !taken(point)).collect();
         let (mut fruitless, mut failures) = (0, 0);
         loop {
             if self.shots.len() >= self.options.max_photos {
@@ -295,16 +298,17 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
                 Taken::NoLock => {
                     (self.crew.tell)(&Event::NoLock { af_point: point });
                     (fruitless, failures) = (fruitless + 1, failures + 1);
-                    if anchored.is_some() {
+                    if failures == FAILURES {
+                        self.where_it_stands()?;
+                    } else if failures > FAILURES && anchored.is_some() {
                         return Err(Error::Usage(format!(
                             "the autofocus finds nothing at {:.3},{:.3}, an end of the range: choose a point with texture \
                              for --near and --far",
                             point[0], point[1]
                         )));
                     }
-                    if failures == FAILURES {
-                        self.where_it_stands()?;
-                    }
+                    // An end is tried again: some autofocus fails now and then.
+                    anchors.extend(anchored);
                 }
             }
         }

@@ -22,7 +22,12 @@ fn twins_agree() {
                 let depth = gpu.upload(encoder, &depth);
                 stage.encode(&gpu, encoder, &depth, focused)
             });
-            assert_same("nearest", &nearest(&depth, focused), &recorder.download(&distance).unwrap(), TOLERANCE);
+            assert_same(
+                "nearest",
+                &nearest(&depth, focused),
+                &recorder.download(&distance).unwrap(),
+                TOLERANCE,
+            );
         }
     }
 }
