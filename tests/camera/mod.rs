@@ -4,6 +4,7 @@ mod attended;
 mod bodies;
 mod capabilities;
 mod command_line;
+mod coverage;
 mod faults;
 mod gphoto2;
 mod gravity;

@@ -195,8 +195,16 @@ impl Stage {
 
     /// Share of the textured pixels between both ends that some photo of the scan shows within `coc` pixels.
     pub fn scan_coverage(&self, coc: f32) -> f64 {
-        let count = self.shots("scan").len();
-        let focus: Vec<f32> = self.truth()[..count].iter().map(|shot| shot.focus).collect();
+        self.coverage(&self.truth()[..self.shots("scan").len()], coc)
+    }
+
+    /// The same of the stack.
+    pub fn stack_coverage(&self, coc: f32) -> f64 {
+        self.coverage(&self.truth()[self.shots("scan").len()..], coc)
+    }
+
+    fn coverage(&self, shots: &[ShotTaken], coc: f32) -> f64 {
+        let focus: Vec<f32> = shots.iter().map(|shot| shot.focus).collect();
         let [near, far] = self.depths;
         let (mut seen, mut all) = (0, 0);
         for (depth, textured) in self.scene.inverse_depth().data.iter().zip(&self.sharp.textured.data) {

@@ -8,5 +8,6 @@ mod job;
 mod measured;
 mod merge;
 mod output_folder;
+mod planning;
 mod stack;
 pub mod testenv;

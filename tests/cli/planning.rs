@@ -1,0 +1,158 @@
+//! Where levels stand, how many photos are enough, and what depth is written in.
+
+use nearfar::frame::Size;
+use nearfar::image_io;
+use nearfar::simulate::{SceneKind, Stack, StackOptions};
+
+use super::stack::{Rendered, read_map, rendered};
+use super::testenv::{Run, TestEnv};
+
+/// Twenty photos.
+fn options(scene: SceneKind, seed: u64) -> StackOptions {
+    StackOptions { scene, seed, size: Size::new(600, 400), frames: 20, coc_px: 24.0, ..Default::default() }
+}
+
+/// Maps these levels of the stack into `map`, depth in `scale`.
+fn map(env: &TestEnv, stack: &Rendered, levels: &[usize], scale: &str) {
+    let files: Vec<_> = levels.iter().map(|&level| stack.photo(level)).collect();
+    let mut command = env.nearfar();
+    command.args(["--device", "cpu", "map", "-o", scale, "--depth-scale", scale]).args(&files);
+    command.arg("--near").arg(&files[0]).arg("--far").arg(&files[files.len() - 1]);
+    Run::of(&mut command).exits(0);
+}
+
+#[test]
+fn levels_of_unevenly_thinned_stacks_stand_where_they_are() {
+    for (scene, seed) in [(SceneKind::Macro, 3), (SceneKind::Desk, 4)] {
+        let (env, stack) = (TestEnv::new(), rendered(&options(scene, seed)));
+        let kept = [0, 1, 3, 4, 7, 8, 9, 13, 14, 17, 19];
+        map(&env, &stack, &kept, "order");
+        let (map, _) = read_map(&env.path("order"));
+        let focus = Stack::plan(&options(scene, seed)).unwrap().focus_positions();
+        let at = |level: usize| f64::from((focus[0] - focus[level]) / (focus[0] - focus[19]));
+        let levels = stack.levels_of(&map);
+        let square = |(found, &level): (&f64, &usize)| (found - at(level)).powi(2);
+        let rms =
+            |found: &[f64]| (found.iter().zip(&levels).map(square).sum::<f64>() / levels.len() as f64).sqrt();
+        let last = levels.len() as f64 - 1.0;
+        let even: Vec<f64> = (0..levels.len()).map(|level| level as f64 / last).collect();
+        let (found, even) = (rms(&map.level_positions), rms(&even));
+        println!("{scene}: level positions off by {found:.4}, even ones by {even:.4}");
+        assert!(found <= 0.03 && found < 0.6 * even, "{found} {even}");
+        assert!(map.level_positions.windows(2).all(|pair| pair[1] > pair[0]));
+        assert_eq!(map.level_uncertainties.len(), levels.len());
+        let blur = map.blur.expect("textured enough").range_px;
+        assert!(
+            (blur / 24.0 - 1.0).abs() < 0.25,
+            "the circle of confusion is 24 px over the range, not {blur}"
+        );
+    }
+}
+
+/// Share of the textured pixels that photos focused at these inverse depths show within `coc` pixels.
+fn covered(stack: &Rendered, options: &StackOptions, photos: &[f64], coc: f64) -> f64 {
+    let focus = Stack::plan(options).unwrap().focus_positions();
+    let (mut seen, mut all) = (0, 0);
+    for (index, textured) in stack.truth.depth_index.data.iter().zip(&stack.truth.textured.data) {
+        if *textured && index.is_finite() {
+            let depth = between(&focus, f64::from(*index));
+            all += 1;
+            let sharp = |photo: &f64| (photo - depth).abs() * f64::from(options.coc_px) <= coc;
+            seen += u32::from(photos.iter().any(sharp));
+        }
+    }
+    f64::from(seen) / f64::from(all)
+}
+
+fn between(values: &[f32], at: f64) -> f64 {
+    let (low, high) = (at.floor() as usize, (at.ceil() as usize).min(values.len() - 1));
+    f64::from(values[low]) + at.fract() * f64::from(values[high] - values[low])
+}
+
+#[test]
+fn as_few_photos_as_are_enough_are_planned() {
+    for (scene, seed) in [(SceneKind::Macro, 3), (SceneKind::Desk, 4)] {
+        let options = options(scene, seed);
+        let (env, stack) = (TestEnv::new(), rendered(&options));
+        map(&env, &stack, &(0..20).collect::<Vec<_>>(), "order");
+        let (map, _) = read_map(&env.path("order"));
+        let focus = Stack::plan(&options).unwrap().focus_positions();
+        let range = f64::from(focus[0] - focus[19]);
+        let plan = |coc: &str, count: &str| {
+            let plan = env.run(["--json", "plan", "order", "-n", count, "--coc", coc]).exits(0).json();
+            let axis = map.axis();
+            let depth = |step: &serde_json::Value| axis.place(step["target_depth"].as_f64().unwrap()) / 19.0;
+            let steps = plan["steps"].as_array().unwrap().iter();
+            let photos: Vec<f64> = steps.map(|step| f64::from(focus[0]) - range * depth(step)).collect();
+            (photos, plan["coverage"].clone())
+        };
+        for (coc, px) in [("1.5", 1.5), ("3", 3.0)] {
+            let (photos, coverage) = plan(coc, "auto");
+            let share = covered(&stack, &options, &photos, px);
+            println!("{scene}, {px} px: {} photos show {share:.4} of what is textured", photos.len());
+            // Over the whole range, with three tenths shared.
+            let most = (1.25 * range * f64::from(options.coc_px) / (2.0 * px * 0.7)).ceil();
+            assert!(share >= 0.99 && photos.len() as f64 <= most, "{share} by {} of {most}", photos.len());
+            assert_eq!(coverage["enough"], photos.len());
+            let (few, told) = plan(coc, "4");
+            let (told, share) = (told["share"].as_f64().unwrap(), covered(&stack, &options, &few, px));
+            assert!((told - share).abs() < 0.1, "four photos show {share}, not {told}");
+        }
+    }
+}
+
+#[test]
+fn steps_are_even_in_what_was_asked_for() {
+    let (env, stack) = (TestEnv::new(), rendered(&options(SceneKind::Macro, 3)));
+    map(&env, &stack, &[0, 1, 2, 3, 4, 5, 8, 11, 14, 16, 19], "order");
+    let axis = read_map(&env.path("order")).0.axis();
+    let targets = |even: &str| -> Vec<f64> {
+        let plan = env.run(["--json", "plan", "order", "-n", "5", "--even", even]).exits(0).json();
+        plan["steps"].as_array().unwrap().iter().map(|step| step["target_depth"].as_f64().unwrap()).collect()
+    };
+    assert_eq!(targets("order"), [0.0, 2.5, 5.0, 7.5, 10.0]);
+    let places: Vec<f64> = targets("optical").into_iter().map(|depth| axis.place(depth)).collect();
+    for (place, even) in places.iter().zip([0.0, 2.5, 5.0, 7.5, 10.0]) {
+        assert!((place - even).abs() < 1e-6, "{places:?}");
+    }
+}
+
+#[test]
+fn optical_depth_is_written_and_read_back() {
+    let (env, stack) = (TestEnv::new(), rendered(&options(SceneKind::Macro, 3)));
+    let kept = [0, 1, 2, 3, 4, 5, 8, 11, 14, 16, 19];
+    map(&env, &stack, &kept, "order");
+    map(&env, &stack, &kept, "optical");
+    let depth = |scale: &str| image_io::read_tiff_f32(&env.path(scale).join("depth.tif")).unwrap();
+    let (order, optical, axis) = (depth("order"), depth("optical"), read_map(&env.path("order")).0.axis());
+    for (level, place) in order.data.iter().zip(&optical.data) {
+        let expected = axis.place(f64::from(*level)) / 10.0;
+        assert!((expected - f64::from(*place)).abs() < 1e-4, "{level} is at {expected}, not {place}");
+    }
+    let plan = |scale: &str| env.run(["--json", "plan", scale, "-n", "5"]).exits(0).json()["steps"].clone();
+    for (a, b) in plan("order").as_array().unwrap().iter().zip(plan("optical").as_array().unwrap()) {
+        for key in ["x", "y", "target_depth"] {
+            assert!((a[key].as_f64().unwrap() - b[key].as_f64().unwrap()).abs() < 1e-3, "{a} {b}");
+        }
+    }
+    for scale in ["order", "optical"] {
+        let picture = format!("{scale}.tif");
+        env.run(["--device", "cpu", "merge", scale, "-o", &picture, "--depth-map", &format!("{scale}.png")])
+            .exits(0);
+    }
+    let pngs = ["order.png", "optical.png"].map(|name| image_io::read_png_gray16(&env.path(name)).unwrap());
+    let off = pngs[0].data.iter().zip(&pngs[1].data).filter(|(a, b)| a.abs_diff(**b) > 60).count();
+    assert!(off * 1000 < pngs[0].data.len(), "{off} places differ");
+}
+
+#[test]
+fn plans_that_make_no_sense_are_refused() {
+    let (env, stack) = (TestEnv::new(), rendered(&options(SceneKind::Macro, 3)));
+    map(&env, &stack, &[0, 10, 19], "order");
+    let plan = |args: &[&str]| env.run([&["plan", "order"][..], args].concat());
+    plan(&["-n", "auto"]).exits(2).refuses().says(&["name a number"]);
+    plan(&["-n", "few"]).exits(2).says(&["auto"]);
+    plan(&["-n", "5", "--coc", "0"]).exits(2).refuses().says(&["--coc", "0.3 to 50"]);
+    plan(&["-n", "5", "--overlap", "1"]).exits(2).refuses().says(&["--overlap"]);
+    plan(&["-n", "5", "--even", "depth"]).exits(2).says(&["optical or order"]);
+}
