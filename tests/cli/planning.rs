@@ -110,10 +110,11 @@ fn steps_are_even_in_what_was_asked_for() {
         let plan = env.run(["--json", "plan", "order", "-n", "5", "--even", even]).exits(0).json();
         plan["steps"].as_array().unwrap().iter().map(|step| step["target_depth"].as_f64().unwrap()).collect()
     };
-    assert_eq!(targets("order"), [0.0, 2.5, 5.0, 7.5, 10.0]);
     let places: Vec<f64> = targets("optical").into_iter().map(|depth| axis.place(depth)).collect();
-    for (place, even) in places.iter().zip([0.0, 2.5, 5.0, 7.5, 10.0]) {
-        assert!((place - even).abs() < 1e-6, "{places:?}");
+    for found in [targets("order"), places] {
+        for (at, even) in found.iter().zip([0.0, 2.5, 5.0, 7.5, 10.0]) {
+            assert!((at - even).abs() < 1e-6, "{found:?}");
+        }
     }
 }
 
@@ -137,8 +138,7 @@ fn optical_depth_is_written_and_read_back() {
     }
     for scale in ["order", "optical"] {
         let picture = format!("{scale}.tif");
-        env.run(["--device", "cpu", "merge", scale, "-o", &picture, "--depth-map", &format!("{scale}.png")])
-            .exits(0);
+        env.run(["merge", scale, "-o", &picture, "--depth-map", &format!("{scale}.png")]).exits(0);
     }
     let pngs = ["order.png", "optical.png"].map(|name| image_io::read_png_gray16(&env.path(name)).unwrap());
     let off = pngs[0].data.iter().zip(&pngs[1].data).filter(|(a, b)| a.abs_diff(**b) > 60).count();
@@ -148,7 +148,7 @@ fn optical_depth_is_written_and_read_back() {
 #[test]
 fn plans_that_make_no_sense_are_refused() {
     let (env, stack) = (TestEnv::new(), rendered(&options(SceneKind::Macro, 3)));
-    map(&env, &stack, &[0, 10, 19], "order");
+    map(&env, &stack, &[0, 19], "order");
     let plan = |args: &[&str]| env.run([&["plan", "order"][..], args].concat());
     plan(&["-n", "auto"]).exits(2).refuses().says(&["name a number"]);
     plan(&["-n", "few"]).exits(2).says(&["auto"]);
