@@ -61,7 +61,7 @@ impl Camera for Attended<'_> {
         Ok(())
     }
 
-    fn give_back(&mut self) -> Result<()> {
+    fn give_back(&mut self, _before: &[(String, String)]) -> Result<()> {
         Ok(())
     }
 

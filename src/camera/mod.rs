@@ -100,8 +100,8 @@ pub trait Camera: Send {
     /// Sets it to be driven; what it was, by now or as an earlier run found it (`before`), is remembered first.
     fn take_over(&mut self, before: &[(String, String)], remember: Remember<'_>) -> Result<()>;
 
-    /// Sets it back to how it was.
-    fn give_back(&mut self) -> Result<()>;
+    /// Sets it back to how it was, `before`; all of it, whatever fails, and then the first error.
+    fn give_back(&mut self, before: &[(String, String)]) -> Result<()>;
 
     /// Connects anew to a camera that is gone.
     fn reconnect(&mut self) -> Result<()>;
@@ -131,6 +131,7 @@ pub trait Camera: Send {
     /// word.
     fn expose(&mut self, keep: Keep<'_>) -> Result<Exposed>;
 
-    /// Keeps files of an exposure before this connection that nobody has fetched; waits so long for the first.
+    /// Keeps files of an earlier exposure that nobody has fetched; waits so long for the first, and as long as the shutter is
+    /// open.
     fn left_over(&mut self, patience: Duration, keep: Keep<'_>) -> Result<()>;
 }

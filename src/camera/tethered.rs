@@ -4,6 +4,7 @@
 //! next capture fail: so the button is half pressed, the focus waited for, the shutter released, and the files are taken
 //! as they are announced.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,12 @@ pub struct Tethered {
     before: Vec<(String, String)>,
     /// Whether the button is half pressed.
     pressed: bool,
+    /// Whether an AF point was set.
+    pointed: bool,
+    /// Whether it shoots without autofocus.
+    held: bool,
+    /// Files of earlier exposures that came late.
+    late: RefCell<Vec<PhotoFile>>,
     /// Before this, a flash is not charged.
     charged_at: Instant,
 }
@@ -82,6 +89,9 @@ impl Tethered {
             flash,
             before,
             pressed: false,
+            pointed: false,
+            held: false,
+            late: RefCell::default(),
             charged_at,
         })
     }
@@ -96,14 +106,15 @@ impl Tethered {
         patiently(|| self.wire.write(name, value))
     }
 
-    /// Sets a widget that shows something else, after what it shows is remembered.
+    /// Sets a widget, after what it shows is remembered: it may be changed again later.
     fn change(&mut self, name: &str, value: &str, remember: Remember<'_>) -> Result<()> {
-        let Some(before) = self.wire.read(name).filter(|before| before != value) else { return Ok(()) };
+        let Some(before) = self.wire.read(name) else { return Ok(()) };
+        let same = before == value;
         if !self.before.iter().any(|(changed, _)| changed == name) {
             self.before.push((name.to_owned(), before));
             remember(&self.before)?;
         }
-        self.set(name, value)
+        if same { Ok(()) } else { self.set(name, value) }
     }
 
     fn focus_mode(&self) -> Option<&'static str> {
@@ -114,11 +125,18 @@ impl Tethered {
         }
     }
 
-    /// Takes in what the camera has told meanwhile: a file among it is an earlier exposure's.
+    /// Takes in what the camera has told meanwhile: a file among it is an earlier exposure's, and kept for
+    /// [`Camera::left_over`] unless it is here already.
     fn drain(&self) -> Result<()> {
         for _ in 0..64 {
-            if let Happening::Nothing = self.wire.next(Duration::from_millis(1))? {
-                break;
+            match self.wire.next(Duration::from_millis(1))? {
+                Happening::Nothing => break,
+                Happening::File(file) => match self.wire.fetch(&file) {
+                    Ok(bytes) => self.late.borrow_mut().push(PhotoFile { name: file.name(), bytes }),
+                    Err(error @ Error::CameraGone(_)) => return Err(error),
+                    Err(error) => tracing::debug!("{error}"),
+                },
+                _ => {}
             }
         }
         Ok(())
@@ -186,7 +204,11 @@ impl Tethered {
         let deadline = Instant::now() + BUSY;
         loop {
             let error = match self.wire.write("capture", "1") {
-                Ok(()) => return self.wire.write("capture", "0"),
+                // It has fired: what becomes of the button is seen with the next word.
+                Ok(()) => {
+                    let _ = self.wire.write("capture", "0");
+                    return Ok(());
+                }
                 Err(error) => error,
             };
             if matches!(error, Error::CameraGone(_)) || Instant::now() > deadline {
@@ -274,24 +296,28 @@ impl Camera for Tethered {
         Ok(())
     }
 
-    fn give_back(&mut self) -> Result<()> {
-        self.let_go()?;
-        if self.strategy() == Strategy::AfPoint && !self.before.is_empty() {
+    fn give_back(&mut self, before: &[(String, String)]) -> Result<()> {
+        let mut result = self.let_go();
+        if std::mem::take(&mut self.pointed) {
             // What it was is not told: the middle is where bodies put it.
             let [x, y] = AF_GRID.map(|side| side / 2.0);
-            self.set("spotfocusarea", &format!("{x},{y}"))?;
+            result = result.and(self.set("spotfocusarea", &format!("{x},{y}")));
         }
-        while let Some((name, value)) = self.before.pop() {
-            self.set(&name, &value)?;
+        for (name, value) in before.iter().rev() {
+            let set =
+                if self.wire.read(name).as_ref() == Some(value) { Ok(()) } else { self.set(name, value) };
+            result = result.and(set);
         }
-        Ok(())
+        self.before.clear();
+        result
     }
 
     fn reconnect(&mut self) -> Result<()> {
         self.pressed = false;
         self.wire.reopen()?;
         // What it was is remembered from the first time.
-        self.take_over(&self.before.clone(), &mut |_| Ok(()))
+        self.take_over(&self.before.clone(), &mut |_| Ok(()))?;
+        if self.held { self.hold_focus(true) } else { Ok(()) }
     }
 
     fn focus_at(&mut self, point: Point) -> Result<Lock> {
@@ -299,6 +325,7 @@ impl Camera for Tethered {
         self.drain()?;
         let [x, y] = [0, 1].map(|axis| (point[axis] * AF_GRID[axis]).floor().clamp(0.0, AF_GRID[axis] - 1.0));
         self.set("spotfocusarea", &format!("{x},{y}"))?;
+        self.pointed = true;
         self.half_press()?;
         self.pressed = true;
         let deadline = Instant::now() + FOCUSING;
@@ -350,6 +377,7 @@ impl Camera for Tethered {
 
     fn hold_focus(&mut self, hold: bool) -> Result<()> {
         self.let_go()?;
+        self.held = hold;
         self.set("focusmode", if hold { MANUAL } else { AUTOFOCUS })
     }
 
@@ -365,22 +393,28 @@ impl Camera for Tethered {
         if let Err(error) = self.release() {
             return Err(self.explained(error));
         }
-        let (kept, announced, transfer) = self.fetch(count, start + time + COMING, keep)?;
+        // Long exposures may be followed by a dark one as long, against noise.
+        let (kept, announced, transfer) = self.fetch(count, start + 2 * time + COMING, keep)?;
         self.charged_at = Instant::now() + self.flash;
         self.let_go()?;
         if kept < count {
-            let lost = Error::CameraLost(format!(
+            return Err(Error::CameraLost(format!(
                 "the camera fired, and no picture came within {} s; look whether it writes to the card only",
-                (time + COMING).as_secs()
-            ));
-            return Err(self.explained(lost));
+                (2 * time + COMING).as_secs()
+            )));
         }
         let exposing = announced.map_or_else(|| start.elapsed(), |at| at - start);
         Ok(Exposed { exposing, transfer })
     }
 
     fn left_over(&mut self, patience: Duration, keep: Keep<'_>) -> Result<()> {
-        let mut deadline = Instant::now() + patience;
+        for file in self.late.take() {
+            keep(file)?;
+        }
+        if patience.is_zero() {
+            return Ok(());
+        }
+        let mut deadline = Instant::now() + patience + 2 * self.exposure_time();
         while Instant::now() < deadline {
             if let Happening::File(file) = self.wire.next(Duration::from_millis(100))? {
                 keep(PhotoFile { name: file.name(), bytes: self.wire.fetch(&file)? })?;

@@ -51,13 +51,14 @@ pub fn run(args: &Args, device: &str, talk: &Talk) -> Result<Exit> {
     let folder = &args.session;
     let held = tether::hold(folder, false)?;
     let map = MapFile::read(folder)?;
-    let filled = args.fill.then(|| fill(folder, &map, talk)).transpose()?;
+    let dry_run = args.camera.dry_run();
+    let filled = (args.fill && !dry_run).then(|| fill(folder, &map, talk)).transpose()?;
     let plan = PlanFile::read(folder, &map)?;
     let body = args.camera.body(talk)?;
     let say = |text: &str| talk.say(text);
     let camera = args.camera.open(&body, &say)?;
     let steps = plan.steps.len();
-    if args.camera.dry_run() {
+    if dry_run {
         let session = SessionFile::read(folder)?;
         return super::shoot::dry_run(camera, steps, session.as_ref().zip(Some(&plan)), talk);
     }
@@ -81,7 +82,13 @@ pub fn run(args: &Args, device: &str, talk: &Talk) -> Result<Exit> {
 /// Adds steps for what is sharp in no photo of the session; how many.
 fn fill(folder: &Path, map: &MapFile, talk: &Talk) -> Result<usize> {
     let session = SessionFile::read(folder)?.ok_or_else(|| no_session(folder))?;
-    let count = plan::fill(folder, &achieved(&session, map))?;
+    // Steps that are planned and not photographed yet will be.
+    let plan = PlanFile::read(folder, map)?;
+    let taken = |index: usize| session.of(Stage::Stack).any(|shot| shot.step == Some(index));
+    let to_come = plan.steps.iter().filter(|step| !taken(step.index));
+    let to_come = to_come.map(|step| map.axis().place(step.target_depth));
+    let places: Vec<f64> = achieved(&session, map).into_iter().chain(to_come).collect();
+    let count = plan::fill(folder, &places)?;
     talk.say(&match count {
         0 => "nothing is missing".to_owned(),
         count => format!("{count} more steps: {}", folder.join("plan.png").display()),

@@ -96,7 +96,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
         capture::photograph(crew, &device, sharpness.as_ref())
     })?;
     let coverage = capture::covered(&crew, &device)?;
-    let (picture, merge) = merged(&crew, &device, threads, talk)?;
+    let (picture, merge) = merged(&mut crew, &device, threads, talk)?;
     let report = Report {
         session: &args.output,
         scan: crew.session.of(Stage::Scan).count(),
@@ -122,14 +122,15 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
 
 /// Merges the stack, unless that is done.
 fn merged(
-    crew: &Crew<'_>,
+    crew: &mut Crew<'_>,
     device: &Device,
     threads: usize,
     talk: &Talk,
 ) -> Result<(PathBuf, Option<MergeFile>)> {
     let picture = crew.folder.join("merged.tif");
-    let stack: Vec<_> = crew.session.of(Stage::Stack).filter_map(|shot| shot.picture()).collect();
-    if picture.exists() || stack.len() < 2 {
+    let stack: Vec<String> =
+        crew.session.of(Stage::Stack).filter_map(|shot| shot.picture().map(str::to_owned)).collect();
+    if (picture.exists() && crew.session.merged == stack) || stack.len() < 2 {
         return Ok((picture, None));
     }
     let named = |name: &&str| crew.folder.join(name).display().to_string();
@@ -151,6 +152,8 @@ fn merged(
         Device::Cpu => merge::run(&CpuBackend, &job, &progress, &INTERRUPT),
         Device::Gpu(gpu) => merge::run(&GpuBackend::new(gpu, BAND_ROWS), &job, &progress, &INTERRUPT),
     }?;
+    crew.session.merged = stack;
+    crew.save()?;
     Ok((picture, Some(outcome.merge)))
 }
 

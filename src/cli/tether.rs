@@ -219,7 +219,8 @@ pub(super) fn hold(folder: &Path, create: bool) -> Result<Held> {
     }
     let other = || {
         let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.file_name()));
-        names.into_iter().find(|name| name != LOCK)
+        // What a program that was killed in its first write left is nobody's.
+        names.into_iter().find(|name| name != LOCK && !name.to_string_lossy().starts_with(".nearfar-"))
     };
     if let Some(name) = other().filter(|_| !known) {
         return Err(Error::Usage(format!(

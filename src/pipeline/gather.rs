@@ -120,14 +120,43 @@ impl Gathered {
     }
 }
 
-/// Sharpness of the blocks of one frame: variance of the Laplacian, on [`sharpness_grid`].
+/// What one photo shows.
+pub struct Seen {
+    /// Sharpness of its blocks: variance of the Laplacian, on [`sharpness_grid`].
+    pub sharpness: Vec<f32>,
+    /// Luma on a coarse grid.
+    pub base: crate::frame::Plane<f32>,
+}
+
+/// Looks at one photo.
 ///
 /// # Errors
 /// [`Error::Picture`] if it cannot be used.
-pub fn sharpness<B: Backend>(backend: &B, file: &Path) -> Result<Vec<f32>> {
+pub fn see<B: Backend>(backend: &B, file: &Path) -> Result<Seen> {
     let header = image_io::probe(file, &Limits::default())?;
     let Size { width, height } = header.size;
     let frame = image_io::decode(file, &header, None)?;
-    let (measure, _) = backend.analyse(&frame.luma, cell_for(width, height))?;
-    Ok(backend.blocks(&measure, sharpness_grid(header.size))?.data)
+    let (measure, mut luma) = backend.analyse(&frame.luma, cell_for(width, height))?;
+    for _ in 0..halvings(header.size.grid(cell_for(width, height))) {
+        luma = backend.reduce(&luma);
+    }
+    let sharpness = backend.blocks(&measure, sharpness_grid(header.size))?.data;
+    Ok(Seen { sharpness, base: backend.download(luma)? })
 }
+
+/// How alike two planes are, whatever their light: −1 … 1.
+pub fn correlation(a: &[f32], b: &[f32]) -> f64 {
+    let mean = |v: &[f32]| v.iter().map(|&x| f64::from(x)).sum::<f64>() / v.len().max(1) as f64;
+    let (ma, mb) = (mean(a), mean(b));
+    let mut sums = [0.0; 3];
+    for (a, b) in a.iter().zip(b) {
+        let (a, b) = (f64::from(*a) - ma, f64::from(*b) - mb);
+        sums[0] += a * b;
+        sums[1] += a * a;
+        sums[2] += b * b;
+    }
+    sums[0] / (sums[1] * sums[2]).sqrt().max(1e-12)
+}
+
+/// Correlation of two photos of one scene, however they are focused, at the least.
+pub const ALIKE: f64 = 0.6;

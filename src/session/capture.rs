@@ -13,8 +13,8 @@ use crate::bells::Bells;
 use crate::camera::{Point, Strategy};
 use crate::error::{Error, Result};
 use crate::files::{MapFile, PlanFile};
-use crate::frame::Size;
-use crate::pipeline::gather::{sharpness, sharpness_grid};
+use crate::frame::{Plane, Size};
+use crate::pipeline::gather::{ALIKE, Seen, correlation, see, sharpness_grid};
 use crate::pipeline::plan::alternatives;
 use crate::positions::Axis;
 
@@ -51,6 +51,8 @@ struct Capture<'c, 'a, 'b, B: Backend> {
     /// Places of all targets, and the usual distance between two.
     targets: Vec<f64>,
     pitch: f64,
+    /// A photo of the scan, to know the scene by.
+    scene: Plane<f32>,
     /// Photos not looked at yet, by their place among the session's.
     unseen: Vec<usize>,
     started: Instant,
@@ -74,16 +76,19 @@ pub fn capture<B: Backend>(
     let targets: Vec<f64> = plan.steps.iter().map(|step| axis.place(step.target_depth)).collect();
     let span =
         targets.iter().copied().fold(f64::MIN, f64::max) - targets.iter().copied().fold(f64::MAX, f64::min);
-    let pitch = (span / (targets.len().max(2) - 1) as f64).max(1e-6);
+    // One step, or many at one depth, have no distance of their own: that of the levels stands for it.
+    let pitch = if span > 1e-3 { span / (targets.len() - 1) as f64 } else { 1.0 };
     let unseen = (0..crew.session.shots.len())
         .filter(|&i| {
             let shot = &crew.session.shots[i];
-            shot.stage == Stage::Stack && shot.achieved_depth.is_none()
+            let planned = shot.step.is_some_and(|step| step < plan.steps.len());
+            shot.stage == Stage::Stack && planned && shot.achieved_depth.is_none()
         })
         .collect();
     let started = Instant::now();
+    let scene = see(backend, &crew.folder.join(&map.reference))?.base;
     let mut capture =
-        Capture { crew, backend, map, axis, bells, plan, targets, pitch, unseen, started, taken: 0 };
+        Capture { crew, backend, map, axis, bells, plan, targets, pitch, scene, unseen, started, taken: 0 };
     capture.look()?;
     capture.crew.free_since = Instant::now();
     match capture.crew.camera.strategy() {
@@ -111,7 +116,7 @@ fn bells<B: Backend>(
             let known = scanned.and_then(|scanned| scanned.iter().find(|(file, _)| file.ends_with(name)));
             let blocks = match known {
                 Some((_, blocks)) => blocks.clone(),
-                None => sharpness(backend, &folder.join(name))?,
+                None => see(backend, &folder.join(name))?.sharpness,
             };
             photos.push((place, blocks));
         }
@@ -178,27 +183,31 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
     fn look(&mut self) -> Result<()> {
         for index in std::mem::take(&mut self.unseen) {
             if let Some(picture) = self.crew.picture(index) {
-                let blocks = sharpness(self.backend, &picture)?;
-                self.see(index, &blocks)?;
+                let seen = see(self.backend, &picture)?;
+                self.see(index, &seen)?;
             }
         }
         Ok(())
     }
 
     /// Writes down where a photo is sharp.
-    fn see(&mut self, index: usize, blocks: &[f32]) -> Result<()> {
+    fn see(&mut self, index: usize, Seen { sharpness: blocks, base }: &Seen) -> Result<()> {
         if blocks.len() != self.bells.blocks.len() {
             return Err(Error::Usage(
                 "the photos are of another size than the scan's: set the camera back".into(),
             ));
         }
-        let Some(place) = self.bells.locate(blocks) else { return self.report(index) };
-        if place.misfit > STRANGE {
+        let place = self.bells.locate(blocks);
+        let strange = place.is_some_and(|place| place.misfit > STRANGE);
+        if strange || correlation(&self.scene.data, &base.data) < ALIKE {
+            let name = self.crew.session.shots[index].picture().unwrap_or_default().to_owned();
+            self.crew.disown(index)?;
             return Err(Error::Usage(format!(
-                "{}: does not show the scene of the scan: put it back as it was, or start a new session",
-                self.crew.session.shots[index].picture().unwrap_or_default()
+                "{name}: does not show the scene of the scan, and was moved aside: put the scene back as it was, or start a \
+                 new session"
             )));
         }
+        let Some(place) = place else { return self.report(index) };
         let depth = self.axis.depth(place.at);
         let shot = &mut self.crew.session.shots[index];
         shot.achieved_depth = Some(depth);
@@ -243,7 +252,7 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
         let (taken, seen) = thread::scope(|scope| {
             let shooting = scope.spawn(move || crew.take(shot, stem, aim, &|_| true));
             let seen: Result<Vec<_>> =
-                waiting.iter().map(|(index, picture)| Ok((*index, sharpness(backend, picture)?))).collect();
+                waiting.iter().map(|(index, picture)| Ok((*index, see(backend, picture)?))).collect();
             (shooting.join(), seen)
         });
         let taken = taken.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
@@ -251,8 +260,8 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
             self.unseen.push(index);
             self.taken += 1;
         }
-        for (index, blocks) in seen? {
-            self.see(index, &blocks)?;
+        for (index, seen) in seen? {
+            self.see(index, &seen)?;
         }
         Ok(taken)
     }
@@ -289,7 +298,7 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
         let mut tried = 0;
         while let Some(&spot) = spots.get(tried) {
             tried += 1;
-            if tried > skip {
+            if tried > skip && !self.used(step, spot) {
                 match self.take(step, &Aim::Point(spot))? {
                     Taken::NoLock => (self.crew.tell)(&Event::NoLock { af_point: spot }),
                     _ => return Ok(()),
@@ -303,6 +312,12 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
             return self.by_nudges(step);
         }
         Ok(())
+    }
+
+    /// Whether a photo of the step was focused at this spot.
+    fn used(&self, step: usize, spot: Point) -> bool {
+        let mut shots = self.crew.session.of(Stage::Stack);
+        shots.any(|shot| shot.step == Some(step) && shot.af_point == Some(spot))
     }
 
     /// Where no spot locks: from the last photo's place by nudges.

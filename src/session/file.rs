@@ -37,6 +37,9 @@ pub struct SessionFile {
     /// The photo that is being taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
+    /// Photos that the merged picture is made from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<String>,
     /// Photos that were found on the camera and nobody here asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unasked: Vec<String>,
@@ -134,6 +137,7 @@ impl SessionFile {
             scan_ended: None,
             shots: Vec::new(),
             pending: None,
+            merged: Vec::new(),
             unasked: Vec::new(),
         }
     }

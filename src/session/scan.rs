@@ -12,7 +12,7 @@ use crate::bells::Bells;
 use crate::camera::{Point, Strategy};
 use crate::error::{Error, Result};
 use crate::image_io;
-use crate::pipeline::gather::{Gathered, sharpness_grid};
+use crate::pipeline::gather::{ALIKE, Gathered, correlation, sharpness_grid};
 
 /// How to scan.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,8 +47,6 @@ const SURE: usize = 8;
 const KNOWING: usize = 5;
 /// Change of the blocks, as a share of the sharpest, below which a picture shows no move of the lens.
 const STILL: f64 = 0.004;
-/// Correlation of two photos of one scene, however they are focused, at the least.
-const ALIKE: f64 = 0.6;
 
 /// A scan in progress.
 pub struct Scan<'c, 'a, 'b, B: Backend> {
@@ -68,6 +66,8 @@ pub struct Scan<'c, 'a, 'b, B: Backend> {
     counted: usize,
     /// Width of the bells, as found last.
     width: Option<f64>,
+    /// Whether the next photo is the first of this run.
+    resumed: bool,
 }
 
 /// Scans, or goes on with a scan; the photos taken in, and where on the axis each is.
@@ -91,6 +91,7 @@ pub fn scan<B: Backend>(crew: &mut Crew<'_>, backend: &B, options: &ScanOptions)
         sharpest: Vec::new(),
         counted: 0,
         width: None,
+        resumed: true,
     };
     scan.take_in()?;
     if scan.crew.session.scan_ended.is_none() {
@@ -158,22 +159,29 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
                 shot: &self.crew.session.shots[index],
                 seconds_left: left as f64 * started.elapsed().as_secs_f64(),
             });
-            if self.gathered.is_none() || self.shots.len() == 2 {
+            if self.gathered.is_none() || self.resumed {
                 self.take_in()?;
-                self.check_scene()?;
+                self.resumed = false;
             }
+            self.check_scene()?;
         }
         Ok(taken)
     }
 
-    /// Whether the photos show one scene: a session that goes on may find another.
-    fn check_scene(&self) -> Result<()> {
+    /// Whether the photos show one scene: a session that goes on may find another. The photo that does not is moved aside.
+    fn check_scene(&mut self) -> Result<()> {
         let Some(gathered) = &self.gathered else { return Ok(()) };
-        let [.., before, last] = &gathered.base[..] else { return Ok(()) };
-        let alike = correlation(&before.data, &last.data);
+        let [before @ .., last] = &gathered.base[..] else { return Ok(()) };
+        // Focused elsewhere it may be very unlike one of them, but not unlike all.
+        let alikes = before.iter().map(|before| correlation(&before.data, &last.data));
+        let Some(alike) = alikes.max_by(|a, b| a.total_cmp(b)) else { return Ok(()) };
         if alike < ALIKE {
+            let first = gathered.files.len() - 1;
+            for &index in self.shots[first..].iter().rev() {
+                self.crew.disown(index)?;
+            }
             let text = format!(
-                "the scene or the exposure changed since the photo before (correlation {alike:.2}): put it back, or start \
+                "the scene or the exposure changed since the photos before (correlation {alike:.2}): put it back, or start \
                  a new session in another folder"
             );
             return Err(Error::Usage(text));
@@ -422,18 +430,4 @@ fn change(a: &[f32], b: &[f32]) -> f64 {
     let peak = a.iter().chain(b).map(root).fold(1e-9, f64::max);
     let squares: f64 = a.iter().zip(b).map(|(a, b)| ((root(a) - root(b)) / peak).powi(2)).sum();
     (squares / a.len().max(1) as f64).sqrt()
-}
-
-/// Correlation of two planes.
-fn correlation(a: &[f32], b: &[f32]) -> f64 {
-    let mean = |v: &[f32]| v.iter().map(|&x| f64::from(x)).sum::<f64>() / v.len().max(1) as f64;
-    let (ma, mb) = (mean(a), mean(b));
-    let mut sums = [0.0; 3];
-    for (a, b) in a.iter().zip(b) {
-        let (a, b) = (f64::from(*a) - ma, f64::from(*b) - mb);
-        sums[0] += a * b;
-        sums[1] += a * a;
-        sums[2] += b * b;
-    }
-    sums[0] / (sums[1] * sums[2]).sqrt().max(1e-12)
 }

@@ -128,7 +128,7 @@ impl Crew<'_> {
 
     /// Sets the camera back to how it was.
     pub fn give_back(&mut self) -> Result<()> {
-        self.camera.give_back()?;
+        self.camera.give_back(&self.session.set_back)?;
         self.session.set_back.clear();
         self.save()
     }
@@ -146,6 +146,8 @@ impl Crew<'_> {
             Aim::Point(point) => shot.af_point = Some(*point),
             Aim::Nudges(nudges) => shot.nudges.clone_from(nudges),
         }
+        // A file that came late is an earlier exposure's.
+        self.keep_aside(Duration::ZERO)?;
         self.session.pending = Some(Pending { shot, stem, fired: false });
         self.save()?;
         let focusing = Instant::now();
@@ -236,6 +238,7 @@ impl Crew<'_> {
                 }
                 Error::CameraLost(text) if lost < LOST => {
                     self.note(format!("{text}; taking it again"));
+                    self.pending_aside()?;
                     lost += 1;
                 }
                 error @ (Error::Camera(_) | Error::CameraBusy(_) | Error::Supplies(_)) => {
@@ -278,7 +281,7 @@ impl Crew<'_> {
     /// taken. Photos on the camera that nobody asked for are kept aside.
     pub fn recover(&mut self) -> Result<()> {
         let Some(pending) = &mut self.session.pending else {
-            return self.keep_aside();
+            return self.keep_aside(NOT_FIRED);
         };
         let fired = pending.fired;
         pending.shot.files = found(&self.folder, &pending.stem)?;
@@ -288,10 +291,22 @@ impl Crew<'_> {
             self.note("the photo that was being taken when the program ended is safe");
             return self.taken().map(drop);
         }
-        let Some(pending) = self.session.pending.take() else { return Ok(()) };
-        // A RAW file whose picture never came shows what no other does, and belongs to no photo.
-        for name in pending.shot.files {
-            let aside = self.aside(&ending(&name))?;
+        self.pending_aside()?;
+        self.session.pending = None;
+        self.save()
+    }
+
+    /// Moves files of the pending photo aside: a RAW file whose picture never came shows what no other does, and belongs
+    /// to no photo.
+    fn pending_aside(&mut self) -> Result<()> {
+        let files = self.session.pending.as_mut().map(|pending| std::mem::take(&mut pending.shot.files));
+        self.move_aside(files.unwrap_or_default())
+    }
+
+    /// Moves files that belong to no photo any more aside.
+    fn move_aside(&mut self, files: Vec<String>) -> Result<()> {
+        for name in files {
+            let aside = aside(&self.folder, &ending(&name))?;
             let from = self.folder.join(&name);
             std::fs::rename(&from, self.folder.join(&aside)).map_err(Error::io(&from, "moving aside"))?;
             self.session.unasked.push(aside);
@@ -299,32 +314,25 @@ impl Crew<'_> {
         self.save()
     }
 
-    /// Keeps what is on the camera and belongs to no photo of the session.
-    fn keep_aside(&mut self) -> Result<()> {
-        let mut files = Vec::new();
-        self.camera.left_over(NOT_FIRED, &mut |file| {
-            files.push(file);
-            Ok(())
-        })?;
-        for file in files {
-            let name = self.aside(&ending(&file.name))?;
-            let path = self.folder.join(&name);
-            image_io::write_atomically(&path, |out| std::io::Write::write_all(out, &file.bytes))?;
-            self.note(format!(
-                "a photo was on the camera that belongs to no step: kept as {}",
-                path.display()
-            ));
-            self.session.unasked.push(name);
-            self.save()?;
-        }
-        Ok(())
+    /// Takes a photo out of the session that shows something else; its files stay, aside.
+    pub fn disown(&mut self, index: usize) -> Result<()> {
+        let shot = self.session.shots.remove(index);
+        self.move_aside(shot.files)
     }
 
-    /// A name for a file that belongs to no photo; its folder is there.
-    fn aside(&self, ending: &str) -> Result<String> {
-        let folder = self.folder.join("unasked");
-        std::fs::create_dir_all(&folder).map_err(Error::io(&folder, "making the folder"))?;
-        Ok(format!("unasked/{:03}.{ending}", self.session.unasked.len() + 1))
+    /// Keeps what is on the camera, or comes within `patience`, and belongs to no photo of the session.
+    fn keep_aside(&mut self, patience: Duration) -> Result<()> {
+        let Self { camera, session, folder, tell, .. } = self;
+        camera.left_over(patience, &mut |file| {
+            let name = aside(folder, &ending(&file.name))?;
+            let path = folder.join(&name);
+            image_io::write_atomically(&path, |out| std::io::Write::write_all(out, &file.bytes))?;
+            let text =
+                format!("a photo was on the camera that belongs to no step: kept as {}", path.display());
+            tell(&Event::Note { text });
+            session.unasked.push(name);
+            session.write(folder)
+        })
     }
 
     /// Path of a photo's picture.
@@ -336,6 +344,15 @@ impl Crew<'_> {
     pub fn scan_stem(&self) -> String {
         format!("{}/{:03}", Stage::Scan.folder(), self.session.of(Stage::Scan).count() + 1)
     }
+}
+
+/// A free name for a file that belongs to no photo; its folder is there.
+fn aside(folder: &Path, ending: &str) -> Result<String> {
+    let inside = folder.join("unasked");
+    std::fs::create_dir_all(&inside).map_err(Error::io(&inside, "making the folder"))?;
+    let names = (1..).map(|number| format!("unasked/{number:03}.{ending}"));
+    let free = names.into_iter().find(|name| !folder.join(name).exists());
+    free.ok_or_else(|| Error::Usage(format!("{}: is full", inside.display())))
 }
 
 /// Writes a file of the session's pending photo.

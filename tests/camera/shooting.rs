@@ -19,6 +19,8 @@ pub struct Stage {
     pub lens: Lens,
     home: TempDir,
     which: Which,
+    kind: SceneKind,
+    settings: BodySettings,
     scene: Scene,
     pub sharp: Truth,
     near: [f32; 2],
@@ -45,10 +47,18 @@ impl Stage {
         let sharp = truth(&scene, &[1.0, 0.0]);
         let [(near_depth, near), (far_depth, far)] = ends(&scene, &sharp);
         let depths = [near_depth, far_depth];
-        let server = Server::start(0, view, settings).unwrap();
+        let server = Server::start(0, view, settings.clone()).unwrap();
         let which = if body == BodyKind::New { Which::AfPoint } else { Which::System };
         let home = tempfile::tempdir().unwrap();
-        Self { server, lens, home, which, scene, sharp, near, far, depths, _alone: alone }
+        Self { server, lens, home, which, kind, settings, scene, sharp, near, far, depths, _alone: alone }
+    }
+
+    /// Puts the camera before the scene of another seed: another body on another port.
+    pub fn move_to(&mut self, seed: u64) {
+        let Self { kind, settings, scene, lens, .. } = self;
+        let subject = Subject::Painted { kind: *kind, size: scene.size(), seed };
+        let view = View::new(&subject, *lens).unwrap();
+        self.server = Server::start(0, view, settings.clone()).unwrap();
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
