@@ -40,7 +40,7 @@ const OWN: usize = 3;
 const FEWEST: usize = 3;
 /// Factor by which neighbouring cells, whose curves err alike, make the positions less certain than as many independent
 /// ones would; measured on rendered stacks.
-const ALIKE: f64 = 3.0;
+const ALIKE: f64 = 8.0;
 
 /// A cell's focus measure in the levels around its peak.
 #[derive(Clone, Copy, Debug, PartialEq)]
