@@ -320,10 +320,15 @@ impl Crew<'_> {
         self.move_aside(shot.files)
     }
 
-    /// Keeps what is on the camera, or comes within `patience`, and belongs to no photo of the session.
+    /// Keeps what is on the camera, or comes within `patience`, and belongs to no photo of the session. A file that is
+    /// here already is announced again where the program ended before the camera heard that it came.
     fn keep_aside(&mut self, patience: Duration) -> Result<()> {
         let Self { camera, session, folder, tell, .. } = self;
         camera.left_over(patience, &mut |file| {
+            let known = session.shots.iter().flat_map(|shot| &shot.files).chain(&session.unasked);
+            if known.into_iter().any(|name| is_same(&folder.join(name), &file.bytes)) {
+                return Ok(());
+            }
             let name = aside(folder, &ending(&file.name))?;
             let path = folder.join(&name);
             image_io::write_atomically(&path, |out| std::io::Write::write_all(out, &file.bytes))?;
@@ -366,8 +371,7 @@ fn store(folder: &Path, session: &mut SessionFile, file: PhotoFile) -> Result<()
         std::fs::create_dir_all(parent).map_err(Error::io(parent, "making the folder"))?;
     }
     // The same file may come twice, where the connection broke after it.
-    let same = |path: &Path| std::fs::read(path).is_ok_and(|there| there[..] == file.bytes[..]);
-    if path.exists() && !same(&path) {
+    if path.exists() && !is_same(&path, &file.bytes) {
         return Err(Error::Usage(format!("{}: is there already; move it away", path.display())));
     }
     image_io::write_atomically(&path, |out| std::io::Write::write_all(out, &file.bytes))?;
@@ -375,6 +379,12 @@ fn store(folder: &Path, session: &mut SessionFile, file: PhotoFile) -> Result<()
         pending.shot.files.push(name);
     }
     Ok(())
+}
+
+/// Whether the file at `path` has just these bytes.
+fn is_same(path: &Path, bytes: &[u8]) -> bool {
+    std::fs::metadata(path).is_ok_and(|there| there.len() == bytes.len() as u64)
+        && std::fs::read(path).is_ok_and(|there| there[..] == *bytes)
 }
 
 /// Ending of a file name, in small letters.

@@ -178,6 +178,24 @@ fn a_program_that_is_killed_goes_on() {
     kills(BodyKind::Old, 8);
 }
 
+/// Killed as soon as a photo's file is there, before the camera hears that it came: it offers the photo again.
+#[test]
+fn a_photo_that_is_offered_again_is_known() {
+    let stage = small(BodyKind::Old, &[]);
+    for photo in ["scan/001.jpg", "scan/004.jpg", "scan/007.jpg", "stack/step_004.jpg"] {
+        let mut child = stage.start(&mut stage.shoot(STEPS));
+        while !stage.path("session").join(photo).exists() {
+            assert!(child.try_wait().unwrap().is_none(), "ended before {photo}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let (code, out, err) = stage.run(stage.shoot(STEPS));
+    assert_eq!(code, 0, "{out}{err}");
+    complete(&stage, 0);
+}
+
 #[test]
 #[ignore = "takes minutes: cargo test --release -- --ignored --nocapture fifty_kills"]
 fn fifty_kills() {
