@@ -108,8 +108,8 @@ pub struct Step {
     pub warning: Option<String>,
 }
 
-/// Texture from which an autofocus locks surely; below, a spot counts in proportion.
-const LOCKS: f32 = 0.25;
+/// Texture from which an autofocus locks surely; below, a spot counts by its square, for then it soon does not.
+const LOCKS: f32 = 0.15;
 /// Texture below which a spot is said to be plain.
 const PLAIN: f64 = 0.06;
 /// Samples across the picture: spots hold hundreds of them, more would change nothing.
@@ -267,7 +267,7 @@ impl Spots {
         let score = |x: usize, y: usize| {
             let [here, miss, texture, lean] = sums.around(x, y, radius).map(|sum| sum as f32 / area);
             let closeness = (-(miss * miss / 0.08 + lean * lean / 0.02)).exp();
-            here * (texture / LOCKS).min(1.0) * closeness + 1e-3 * (1.0 - miss)
+            here * (texture / LOCKS).min(1.0).powi(2) * closeness + 1e-3 * (1.0 - miss)
         };
         let centre = (width / 2, self.lattice.height as usize / 2);
         let mut best = (f32::NEG_INFINITY, centre.1 * width + centre.0);

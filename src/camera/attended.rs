@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::{Camera, Condition, Exposed, Keep, Lock, Nudge, PhotoFile, Point, Remember, Strategy};
 use crate::error::{Error, Result};
@@ -23,12 +23,18 @@ const GLANCE: Duration = Duration::from_millis(250);
 const ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "tif", "tiff"];
 
 impl<'a> Attended<'a> {
-    /// Watches `folder`; `say` tells the photographer what to do.
+    /// Watches `folder` for photos that come after `since`, or after now; `say` tells the photographer what to do.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read.
-    pub fn new(folder: &Path, say: &'a (dyn Fn(&str) + Sync), interrupt: &'a AtomicBool) -> Result<Self> {
-        let known = photos(folder)?;
+    pub fn new(
+        folder: &Path,
+        since: Option<SystemTime>,
+        say: &'a (dyn Fn(&str) + Sync),
+        interrupt: &'a AtomicBool,
+    ) -> Result<Self> {
+        let mut known = photos(folder)?;
+        known.retain(|path| since.is_none_or(|since| arrived(path).is_none_or(|at| at <= since)));
         Ok(Self { folder: folder.to_owned(), known, say, interrupt })
     }
 }
@@ -42,6 +48,19 @@ fn photos(folder: &Path) -> Result<BTreeSet<PathBuf>> {
         ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
     };
     paths.filter(|path| path.as_ref().map_or(true, is_photo)).collect()
+}
+
+/// When a file came into its folder: what copies photos may give them the camera's time.
+fn arrived(path: &Path) -> Option<SystemTime> {
+    let data = std::fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let (seconds, nanos) = (data.ctime().try_into().ok()?, data.ctime_nsec().try_into().ok()?);
+        Some(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos))
+    }
+    #[cfg(not(unix))]
+    data.modified().ok()
 }
 
 impl Camera for Attended<'_> {
@@ -142,7 +161,7 @@ mod tests {
         let interrupt = AtomicBool::new(false);
         let said = std::sync::Mutex::new(String::new());
         let say = |text: &str| said.lock().expect("unpoisoned").push_str(text);
-        let mut camera = Attended::new(folder.path(), &say, &interrupt).expect("a folder");
+        let mut camera = Attended::new(folder.path(), None, &say, &interrupt).expect("a folder");
         assert_eq!(camera.focus_at([0.25, 0.5]).expect("said"), Lock::Unknown);
         assert!(said.lock().expect("unpoisoned").contains("0.250,0.500"));
         std::fs::write(path("notes.txt"), "text").expect("written");
@@ -156,5 +175,18 @@ mod tests {
         interrupt.store(true, Ordering::Relaxed);
         assert!(matches!(camera.expose(&mut keep), Err(Error::Interrupted)), "it is taken once");
         assert_eq!(kept, [PhotoFile { name: "new.JPG".into(), bytes: b"new"[..].into() }]);
+        // While no program watched, photos came.
+        let since = arrived(&path("new.JPG"));
+        std::thread::sleep(Duration::from_millis(20));
+        std::fs::write(path("meanwhile.jpg"), "meanwhile").expect("written");
+        let interrupt = AtomicBool::new(false);
+        let mut camera = Attended::new(folder.path(), since, &say, &interrupt).expect("a folder");
+        let mut kept = Vec::new();
+        let mut keep = |file: PhotoFile| {
+            kept.push(file.name);
+            Ok(())
+        };
+        camera.expose(&mut keep).expect("a photo");
+        assert_eq!(kept, ["meanwhile.jpg"]);
     }
 }

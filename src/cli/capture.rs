@@ -56,7 +56,7 @@ pub fn run(args: &Args, device: &str, talk: &Talk) -> Result<Exit> {
     let plan = PlanFile::read(folder, &map)?;
     let body = args.camera.body(talk)?;
     let say = |text: &str| talk.say(text);
-    let camera = args.camera.open(&body, &say)?;
+    let camera = args.camera.open(&body, folder, &say)?;
     let steps = plan.steps.len();
     if dry_run {
         let session = SessionFile::read(folder)?;

@@ -54,7 +54,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
     let asked = Asked { near: args.near, far: args.far, steps: None };
     let body = args.camera.body(talk)?;
     let say = |text: &str| talk.say(text);
-    let camera = args.camera.open(&body, &say)?;
+    let camera = args.camera.open(&body, &args.output, &say)?;
     if args.camera.dry_run() {
         return super::shoot::dry_run(camera, options.max_photos, None, talk);
     }

@@ -1,7 +1,10 @@
 //! What `scan`, `capture` and `shoot` have in common: the camera, the session's folder, what is told.
 
 use std::fs::File;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{atomic::Ordering, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::plan::SharpArgs;
@@ -37,7 +40,7 @@ pub(super) struct CameraArgs {
     /// Only say what would be photographed, and how long it would take
     #[arg(long)]
     dry_run: bool,
-    /// Go on even if the camera's settings are not those of the session so far
+    /// Go on even if the camera's settings or the scene are not those of the session so far
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -136,14 +139,17 @@ impl CameraArgs {
         Ok(Body(Some(Server::start(0, view, settings)?)))
     }
 
-    /// Opens the camera.
+    /// Opens the camera, for the session in `folder`.
     pub(super) fn open<'a>(
         &self,
         body: &Body,
+        folder: &Path,
         say: &'a (dyn Fn(&str) + Sync),
     ) -> Result<Box<dyn Camera + 'a>> {
-        if let (true, Some(folder)) = (self.manual, &self.watch) {
-            return Ok(Box::new(Attended::new(folder, say, &INTERRUPT)?));
+        if let (true, Some(watched)) = (self.manual, &self.watch) {
+            // What came after a session was last written is the photo that it asked for then.
+            let written = std::fs::metadata(folder.join(NAME)).and_then(|data| data.modified());
+            return Ok(Box::new(Attended::new(watched, written.ok(), say, &INTERRUPT)?));
         }
         let port = match (&body.0, self.camera.as_str()) {
             (Some(server), _) => server.port_string(),
@@ -166,19 +172,31 @@ impl CameraArgs {
     pub(super) fn dry_run(&self) -> bool {
         self.dry_run
     }
+}
 
-    /// Whether settings may differ: told beforehand, or asked for now.
-    fn may_differ(&self, question: &str) -> bool {
-        use std::io::{IsTerminal, Write};
-        if self.yes {
-            return true;
+/// Whether to go on though something changed: said beforehand by `yes`, or asked for now. Nobody to ask means no.
+fn may_go_on(yes: bool, question: &str) -> Result<bool> {
+    if yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(false);
+    }
+    let _ = write!(std::io::stderr(), "{question} Go on all the same? [y/N] ");
+    // In a thread of its own: a Ctrl-C does not end the reading.
+    let (send, answer) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let _ = std::io::stdin().read_line(&mut line);
+        let _ = send.send(line);
+    });
+    loop {
+        if INTERRUPT.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
         }
-        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-            return false;
+        if let Ok(answer) = answer.recv_timeout(Duration::from_millis(100)) {
+            return Ok(answer.trim().eq_ignore_ascii_case("y"));
         }
-        let mut answer = String::new();
-        let _ = write!(std::io::stderr(), "{question} Go on all the same? [y/N] ");
-        std::io::stdin().read_line(&mut answer).is_ok() && answer.trim().eq_ignore_ascii_case("y")
     }
 }
 
@@ -272,12 +290,21 @@ impl Held {
             let list = differ.iter().map(|(name, before, now)| format!("{name} was {before}, is {now}"));
             let list = list.collect::<Vec<_>>().join("; ");
             let question = format!("the camera's settings changed since the session began: {list}.");
-            if !args.may_differ(&question) {
+            if !may_go_on(args.yes, &question)? {
                 return Err(Error::Usage(format!("{question} Set them back, or go on with --yes")));
             }
         }
-        let (folder, free_since, sought) = (self.folder.clone(), Instant::now(), Duration::ZERO);
-        Ok(Crew { folder, session, camera, tell, interrupt: &INTERRUPT, free_since, sought })
+        let yes = args.yes;
+        Ok(Crew {
+            folder: self.folder.clone(),
+            session,
+            camera,
+            tell,
+            ask: Box::new(move |question| may_go_on(yes, question)),
+            interrupt: &INTERRUPT,
+            free_since: Instant::now(),
+            sought: Duration::ZERO,
+        })
     }
 
     fn resumed(
@@ -336,8 +363,12 @@ pub(super) fn with_camera<R>(
     let back = crew.give_back();
     match result {
         Ok(result) => back.map(|()| result),
-        // The first error tells more.
-        Err(error) => Err(error),
+        Err(error) => {
+            if let Err(back) = back {
+                crew.note(format!("the camera is not set back ({back}): the same command does that too"));
+            }
+            Err(error)
+        }
     }
 }
 

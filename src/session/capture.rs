@@ -199,12 +199,13 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
         }
         let place = self.bells.locate(blocks);
         let strange = place.is_some_and(|place| place.misfit > STRANGE);
-        if strange || correlation(&self.scene.data, &base.data) < ALIKE {
+        let alike = correlation(&self.scene.data, &base.data);
+        if (strange || alike < ALIKE) && !self.crew.goes_on_changed(alike)? {
             let name = self.crew.session.shots[index].picture().unwrap_or_default().to_owned();
             self.crew.disown(index)?;
             return Err(Error::Usage(format!(
-                "{name}: does not show the scene of the scan, and was moved aside: put the scene back as it was, or start a \
-                 new session"
+                "{name}: does not show the scene of the scan, and was moved aside: put the scene back as it was, go on \
+                 with --yes, or start a new session"
             )));
         }
         let Some(place) = place else { return self.report(index) };

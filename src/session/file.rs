@@ -37,6 +37,9 @@ pub struct SessionFile {
     /// The photo that is being taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
+    /// Whether the photographer went on though the scene changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changed: bool,
     /// Photos that the merged picture is made from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<String>,
@@ -138,6 +141,7 @@ impl SessionFile {
             shots: Vec::new(),
             pending: None,
             merged: Vec::new(),
+            changed: false,
             unasked: Vec::new(),
         }
     }

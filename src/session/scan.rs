@@ -39,6 +39,10 @@ const HOPELESS: usize = 20;
 const FAILURES: usize = 3;
 /// Where the camera's own scale of 0 … 100 is all there is to go by: less than this apart is one level.
 const SAME_PLACE: f64 = 0.8;
+/// Where nothing tells where the lens stands: a block is sharper in a photo from this ratio of its variance, and the photo
+/// shows a new level from this share of the blocks.
+const SHARPER: f32 = 1.3;
+const NOTHING: f64 = 0.004;
 /// Nominal way of the first steps of a sweep.
 const FIRST_STEP: f64 = 45.0;
 /// Photos from which a scan by autofocus knows how far apart two levels are.
@@ -62,8 +66,9 @@ pub struct Scan<'c, 'a, 'b, B: Backend> {
     /// Of every block, over the photos taken in: the most contrast, and the sharpest it is.
     contrast: Vec<f32>,
     sharpest: Vec<f32>,
-    /// Photos that these are of.
+    /// Photos that these are of, and how many of the last show hardly anything sharper than those before.
     counted: usize,
+    idle: usize,
     /// Width of the bells, as found last.
     width: Option<f64>,
     /// Whether the next photo is the first of this run.
@@ -90,6 +95,7 @@ pub fn scan<B: Backend>(crew: &mut Crew<'_>, backend: &B, options: &ScanOptions)
         contrast: Vec::new(),
         sharpest: Vec::new(),
         counted: 0,
+        idle: 0,
         width: None,
         resumed: true,
     };
@@ -175,14 +181,14 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         // Focused elsewhere it may be very unlike one of them, but not unlike all.
         let alikes = before.iter().map(|before| correlation(&before.data, &last.data));
         let Some(alike) = alikes.max_by(|a, b| a.total_cmp(b)) else { return Ok(()) };
-        if alike < ALIKE {
+        if alike < ALIKE && !self.crew.goes_on_changed(alike)? {
             let first = gathered.files.len() - 1;
             for &index in self.shots[first..].iter().rev() {
                 self.crew.disown(index)?;
             }
             let text = format!(
-                "the scene or the exposure changed since the photos before (correlation {alike:.2}): put it back, or start \
-                 a new session in another folder"
+                "the scene or the exposure changed since the photos before (correlation {alike:.2}): put it back, go on with \
+                 --yes, or start a new session in another folder"
             );
             return Err(Error::Usage(text));
         }
@@ -218,8 +224,13 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         for (base, sharpness) in gathered.base.iter().zip(&gathered.sharpness).skip(self.counted) {
             let each = self.contrast.iter_mut().zip(texture(base, grid));
             each.for_each(|(contrast, here)| *contrast = contrast.max(here));
-            let each = self.sharpest.iter_mut().zip(sharpness);
-            each.for_each(|(sharpest, here)| *sharpest = sharpest.max(*here));
+            let mut sharper = 0;
+            for (sharpest, here) in self.sharpest.iter_mut().zip(sharpness) {
+                sharper += usize::from(*here > SHARPER * *sharpest);
+                *sharpest = sharpest.max(*here);
+            }
+            let idle = (sharper as f64) < NOTHING * grid.area() as f64;
+            self.idle = if idle { self.idle + 1 } else { 0 };
         }
         self.counted = gathered.files.len();
     }
@@ -274,6 +285,8 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
                     })
                     .flatten(),
             };
+            // Where the camera does not tell where its lens stands, the pictures do.
+            let fruitless_now = if places.is_empty() { fruitless.max(self.idle) } else { fruitless };
             let Some(point) = point else {
                 // The last photo may show what is missing.
                 let behind =
@@ -284,8 +297,8 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
                 }
                 return Ok("every textured region is sharp in some of them".into());
             };
-            if fruitless >= FRUITLESS && self.shots.len() >= SURE {
-                return Ok(format!("the last {fruitless} points gave no new level"));
+            if fruitless_now >= FRUITLESS && self.shots.len() >= SURE {
+                return Ok(format!("the last {fruitless_now} points gave no new level"));
             }
             self.tried.push(point);
             // A few photos hardly tell how wide the bells are.

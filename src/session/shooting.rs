@@ -61,6 +61,8 @@ pub struct Crew<'a> {
     pub camera: Box<dyn Camera + 'a>,
     /// Told everything.
     pub tell: &'a (dyn Fn(&Event<'_>) + Sync),
+    /// Asked, with a sentence, whether to go on though something changed.
+    pub ask: Box<dyn Fn(&str) -> Result<bool> + Send>,
     /// A Ctrl-C.
     pub interrupt: &'a AtomicBool,
     /// When the photo before was safe, or the work began: what comes before the next one counts for that.
@@ -107,6 +109,16 @@ impl Crew<'_> {
     /// Tells a sentence.
     pub fn note(&self, text: impl Into<String>) {
         (self.tell)(&Event::Note { text: text.into() });
+    }
+
+    /// Whether to go on with a photo that shows another scene: once answered yes, it is not asked again.
+    pub fn goes_on_changed(&mut self, alike: f64) -> Result<bool> {
+        if !self.session.changed {
+            let question =
+                format!("the scene or the exposure changed (correlation {alike:.2} with the photos before).");
+            self.session.changed = (self.ask)(&question)?;
+        }
+        Ok(self.session.changed)
     }
 
     /// Writes down what is known.

@@ -10,6 +10,8 @@ use super::gphoto2::{af_point_gphoto2, spot, wait};
 use super::shooting::Stage;
 
 const STEPS: usize = 4;
+/// Photos after which the photographer goes on without the program for one.
+const MEANWHILE: usize = 3;
 
 /// The point that nearfar asked for last, if it asked `more` than so often.
 fn asked(stage: &Stage, more: usize) -> Option<[f32; 2]> {
@@ -41,12 +43,22 @@ fn a_photographer_who_focuses_by_hand_gets_the_whole_job_done() {
     let mut command = stage.shoot_with(&["--manual", "--watch", "watch"]);
     command.args(["-n", &STEPS.to_string(), "--max-frames", "8"]);
     let mut child = stage.start(&mut command);
-    let (mut taken, end) = (0, Instant::now() + Duration::from_secs(200));
+    let (mut taken, mut answered, end) = (0, 0, Instant::now() + Duration::from_secs(200));
     while child.try_wait().unwrap().is_none() {
         assert!(Instant::now() < end, "nearfar waits after {taken} photos");
-        if let Some(point) = asked(&stage, taken) {
+        if let Some(point) = asked(&stage, answered) {
+            // Once the program ends before the photo comes.
+            if taken == MEANWHILE {
+                child.kill().unwrap();
+                child.wait().unwrap();
+            }
             photograph(&stage, point, taken);
-            taken += 1;
+            (taken, answered) = (taken + 1, answered + 1);
+            if taken == MEANWHILE + 1 {
+                child = stage.start(&mut command);
+                // The point is asked for again, and the photo is there.
+                answered = 1;
+            }
         }
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -1,6 +1,8 @@
 //! Whatever goes wrong with the camera or the program: the session ends complete, or says why it stopped and the same
 //! command completes it, with no photo lost and none taken twice.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nearfar::frame::Size;
@@ -205,6 +207,61 @@ fn fifty_kills() {
     }
 }
 
+/// Sets the body's shutter with a program of others.
+fn set_shutter(stage: &Stage, time: &str) {
+    let mut gphoto2 = Command::new("gphoto2");
+    gphoto2.args(["--port", &stage.server.port_string(), "--set-config", &format!("shutterspeed={time}")]);
+    let set = gphoto2.env("HOME", stage.path("")).stdout(Stdio::null()).status().unwrap();
+    assert!(set.success());
+}
+
+/// The shutter stays open for longer than a photo is waited for else.
+#[test]
+#[cfg_attr(not(gphoto2), ignore = "needs the gphoto2 command: make deps")]
+fn a_long_exposure_is_waited_for_after_a_kill() {
+    let stage = small(BodyKind::Old, &[]);
+    set_shutter(&stage, "8");
+    let mut scan = stage.nearfar();
+    scan.args(["scan", "-o", "session", "--max-frames", "3", "--camera", &stage.server.port_string()]);
+    // So long, the photos show nothing.
+    scan.arg("--yes");
+    let mut child = stage.start(&mut scan);
+    let fired = || {
+        let text = std::fs::read_to_string(stage.path("session/session.json")).ok()?;
+        serde_json::from_str::<serde_json::Value>(&text).ok()?["pending"]["fired"].as_bool()
+    };
+    while fired() != Some(true) {
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (_, out, err) = stage.run(scan);
+    assert!(format!("{out}{err}").contains("is safe"), "{out}{err}");
+    assert_eq!(stage.shots("scan").len(), 3);
+    stage.assert_nothing_lost_or_doubled(0);
+}
+
+#[test]
+#[cfg_attr(not(gphoto2), ignore = "needs the gphoto2 command: make deps")]
+fn a_camera_that_another_program_has_is_left_to_it() {
+    let stage = small(BodyKind::Old, &[]);
+    let mut gphoto2 = Command::new("stdbuf");
+    gphoto2.args(["-oL", "gphoto2", "--port", &stage.server.port_string(), "--wait-event=60s"]);
+    let mut other = gphoto2.env("HOME", stage.path("")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(other.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let (code, out, err) = stage.run(stage.shoot(STEPS));
+    assert!(code == 1 && err.contains("no other program has the camera open"), "{line}{code} {out}{err}");
+    assert!(!stage.path("session").exists() && stage.truth().is_empty());
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let mut dry_run = stage.shoot(STEPS);
+    dry_run.arg("--dry-run");
+    assert_eq!(stage.run(dry_run).0, 0, "once it is free");
+}
+
 /// Ctrl-C as soon as so many photos are taken.
 #[cfg(unix)]
 fn interrupted_after(stage: &Stage, photos: usize) {
@@ -212,7 +269,7 @@ fn interrupted_after(stage: &Stage, photos: usize) {
     while stage.truth().len() < photos {
         std::thread::sleep(Duration::from_millis(10));
     }
-    let sent = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
+    let sent = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
     assert!(sent.unwrap().success());
     assert_eq!(wait(&mut child, Duration::from_secs(30)), Some(false));
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -232,8 +289,16 @@ fn another_scene_is_noticed_and_its_photo_is_kept_out() {
         let session = stage.session();
         assert_eq!(session["shots"].as_array().unwrap().len(), before, "{session:#}");
         assert!(!session["unasked"].as_array().unwrap().is_empty());
-        stage.move_to(1);
-        let (code, out, err) = stage.run(stage.shoot(STEPS));
+        // Whoever wants it so gets it.
+        let back = photos == 4;
+        if back {
+            stage.move_to(1);
+        }
+        let mut shoot = stage.shoot(STEPS);
+        if !back {
+            shoot.arg("--yes");
+        }
+        let (code, out, err) = stage.run(shoot);
         assert_eq!(code, 0, "{out}{err}");
         assert!(stage.path("session/merged.tif").exists());
     }
