@@ -59,8 +59,7 @@ pub fn run(args: &Args, device: &str, talk: &Talk) -> Result<Exit> {
     let camera = args.camera.open(&body, folder, &say)?;
     let steps = plan.steps.len();
     if dry_run {
-        let session = SessionFile::read(folder)?;
-        return super::shoot::dry_run(camera, steps, session.as_ref().zip(Some(&plan)), talk);
+        return super::shoot::dry_run(camera, folder, [0, steps], talk);
     }
     let tell = |event: &Event<'_>| tether::tell(talk, event);
     let mut crew = held.crew(Asked::default(), &args.camera, camera, steps, &tell, talk)?;

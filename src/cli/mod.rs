@@ -47,7 +47,7 @@ struct Global {
     /// Threads to decode and compute with (default: all cores)
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// One JSON object on stdout, nothing else there
+    /// One JSON object on stdout, nothing else there; with a camera one a line for each event, the result last
     #[arg(long, global = true)]
     json: bool,
     /// No progress and no talk, only errors and warnings

@@ -56,7 +56,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
     let say = |text: &str| talk.say(text);
     let camera = args.camera.open(&body, &args.output, &say)?;
     if args.camera.dry_run() {
-        return super::shoot::dry_run(camera, options.max_photos, None, talk);
+        return super::shoot::dry_run(camera, &args.output, [options.max_photos, 0], talk);
     }
     let held = tether::hold(&args.output, true)?;
     let tell = |event: &Event<'_>| tether::tell(talk, event);

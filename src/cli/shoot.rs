@@ -1,7 +1,6 @@
 //! `nearfar shoot`: scan, map, plan, capture, merge.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -12,7 +11,7 @@ use super::{Device, Exit, INTERRUPT, Talk, capture};
 use crate::backend::{CpuBackend, GpuBackend};
 use crate::camera::{Camera, Point};
 use crate::error::Result;
-use crate::files::{MergeFile, PlanFile};
+use crate::files::{MapFile, MergeFile, PlanFile};
 use crate::gpu::sharpness::BAND_ROWS;
 use crate::pipeline::map::Request;
 use crate::pipeline::merge::{self, Job, Options};
@@ -77,7 +76,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
     let camera = args.camera.open(&body, &args.output, &say)?;
     let photos = options.max_photos + steps.unwrap_or(options.max_photos);
     if args.camera.dry_run() {
-        return dry_run(camera, photos, None, talk);
+        return dry_run(camera, &args.output, [options.max_photos, photos - options.max_photos], talk);
     }
     let held = tether::hold(&args.output, true)?;
     let tell = |event: &Event<'_>| tether::tell(talk, event);
@@ -165,22 +164,33 @@ struct DryRun {
     seconds: f64,
 }
 
-/// Says what would be photographed, and how long it would take.
+/// Says what would still be photographed of up to so many photos of the scan and the stack, and how long it would take.
 pub(super) fn dry_run(
     mut camera: Box<dyn Camera + '_>,
-    photos: usize,
-    planned: Option<(&SessionFile, &PlanFile)>,
+    folder: &Path,
+    [scan, stack]: [usize; 2],
     talk: &Talk,
 ) -> Result<Exit> {
     let condition = camera.condition()?;
+    let session = SessionFile::read(folder)?;
+    let taken = |stage| session.iter().flat_map(move |session| session.of(stage));
+    let scan = match &session {
+        Some(session) if session.scan_ended.is_some() => 0,
+        _ => scan.saturating_sub(taken(Stage::Scan).count()),
+    };
+    let mut plan = match folder.join("plan.json").is_file() && stack > 0 {
+        true => Some(PlanFile::read(folder, &MapFile::read(folder)?)?),
+        false => None,
+    };
+    if let Some(plan) = &mut plan {
+        plan.steps.retain(|step| taken(Stage::Stack).all(|shot| shot.step != Some(step.index)));
+    }
+    let photos = scan + plan.as_ref().map_or(stack, |plan| plan.steps.len());
     let found = crate::session::readiness(&condition, camera.strategy(), photos);
     found.must.iter().chain(&found.should).for_each(|text| talk.warn(text));
-    let time = match planned {
-        Some((session, plan)) => estimate(session, plan.steps.len()),
-        None => Duration::from_secs_f64(1.5 * photos as f64),
-    };
+    let seconds = estimate(session.as_ref(), photos).as_secs_f64();
     let mut text = format!("{}, driven by {}\n", camera.model(), camera.strategy().name());
-    for step in planned.iter().flat_map(|(_, plan)| &plan.steps) {
+    for step in plan.iter().flat_map(|plan| &plan.steps) {
         text += &format!(
             "step {:2}  AF {:.3},{:.3}  depth {:.2}\n",
             step.index + 1,
@@ -189,13 +199,8 @@ pub(super) fn dry_run(
             step.target_depth
         );
     }
-    text += &format!("up to {photos} photos, about {:.0} s; nothing was photographed", time.as_secs_f64());
-    let report = DryRun {
-        camera: camera.model().to_owned(),
-        strategy: camera.strategy().name(),
-        photos,
-        seconds: time.as_secs_f64(),
-    };
-    talk.result(&report, &text)?;
+    text += &format!("up to {photos} photos, about {seconds:.0} s; nothing was photographed");
+    let (camera, strategy) = (camera.model().to_owned(), camera.strategy().name());
+    talk.result(&DryRun { camera, strategy, photos, seconds }, &text)?;
     Ok(Exit::Done)
 }

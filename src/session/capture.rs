@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::file::{Asked, Shot, Stage};
+use super::file::{Asked, SessionFile, Shot, Stage};
 use super::scan::home;
 use super::shooting::{Aim, Crew, Event, Taken};
 use super::sweep::Ways;
@@ -455,9 +455,10 @@ fn line(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     Some((slope, median(&mut offsets)))
 }
 
-/// Time that a capture of so many steps takes, by what a photo took in the scan.
-pub fn estimate(session: &super::file::SessionFile, steps: usize) -> Duration {
-    let times: Vec<f64> = session.of(Stage::Scan).map(|shot| shot.took_ms.values().sum()).collect();
+/// Time that so many photos take, by what one took in the scan.
+pub fn estimate(session: Option<&SessionFile>, photos: usize) -> Duration {
+    let scanned = session.iter().flat_map(|session| session.of(Stage::Scan));
+    let times: Vec<f64> = scanned.map(|shot| shot.took_ms.values().sum()).collect();
     let mean = if times.is_empty() { 1500.0 } else { times.iter().sum::<f64>() / times.len() as f64 };
-    Duration::from_secs_f64(mean * steps as f64 / 1000.0)
+    Duration::from_secs_f64(mean * photos as f64 / 1000.0)
 }

@@ -93,6 +93,8 @@ pub enum Taken {
 
 /// Photos that may be lost in a row before it is an error.
 const LOST: usize = 2;
+/// Times that the camera may go in one photo before it is an error.
+const CUTS: usize = 4;
 /// Times a camera that is gone is looked for, and the rest between.
 const RECONNECTS: usize = 6;
 const RECONNECT_REST: Duration = Duration::from_millis(700);
@@ -234,7 +236,7 @@ impl Crew<'_> {
     /// Exposes, and writes the files as they come: the camera forgets each with the next word that it hears. A photo that is
     /// lost is taken again, one that was cut off is fetched again.
     fn expose(&mut self, aim: &Aim) -> Result<Exposed> {
-        let mut lost = 0;
+        let (mut lost, mut cuts) = (0, 0);
         loop {
             let Self { camera, session, folder, .. } = self;
             let error = match camera.expose(&mut |file| store(folder, session, file)) {
@@ -242,8 +244,9 @@ impl Crew<'_> {
                 Err(error) => error,
             };
             match error {
-                Error::CameraGone(text) => {
+                Error::CameraGone(text) if cuts < CUTS => {
                     self.reconnect(text)?;
+                    cuts += 1;
                     if self.fetch_left_over(FIRED)? {
                         return Ok(Exposed { exposing: Duration::ZERO, transfer: Duration::ZERO });
                     }

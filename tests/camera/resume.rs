@@ -325,6 +325,10 @@ fn sessions_are_held_against_what_does_not_fit_them() {
     let (code, out, err) = stage.run(stage.shoot(4));
     assert_eq!(code, 0, "{out}{err}");
     let port = stage.server.port_string();
+    let mut dry_run = stage.nearfar();
+    dry_run.args(["capture", "session", "--dry-run", "--camera", &port]);
+    let (code, out, _) = stage.run(dry_run);
+    assert!(code == 0 && out.contains("\"photos\":0"), "all are taken: {out}");
     let camera = ["--camera", &port];
     let refused = |args: &[&str], words: &str| {
         let mut command = stage.nearfar();
