@@ -112,6 +112,8 @@ pub struct Step {
 const LOCKS: f32 = 0.15;
 /// Texture below which a spot is said to be plain.
 const PLAIN: f64 = 0.06;
+/// Steps within whose half a spot lies that is not plain, where there is none within half of one.
+const FARTHER: [f32; 3] = [2.0, 3.0, 4.0];
 /// Samples across the picture: spots hold hundreds of them, more would change nothing.
 const SAMPLES: u32 = 800;
 
@@ -246,8 +248,27 @@ impl Spots {
         self.best_apart(target, step, &[])
     }
 
-    /// As [`Self::best`], a spot's side away from `taken`.
+    /// As [`Self::best`], a spot's side away from `taken`. Where only plain things lie at the depth the autofocus would find
+    /// nothing: a spot farther off in depth is better, from which the lens can be moved on.
     fn best_apart(&self, target: f32, step: f32, taken: &[(i64, i64)]) -> usize {
+        let within = |reach: f32| self.best_within(target, reach * step, taken);
+        let textured = |&spot: &usize| self.mean_texture(spot) >= PLAIN;
+        let nearest = within(1.0);
+        if textured(&nearest) {
+            return nearest;
+        }
+        FARTHER.into_iter().map(within).find(textured).unwrap_or(nearest)
+    }
+
+    fn mean_texture(&self, centre: usize) -> f64 {
+        let (sum, count) = self
+            .inside(centre)
+            .fold((0.0, 0.0), |(sum, count), at| (sum + f64::from(self.texture[at]), count + 1.0));
+        sum / count
+    }
+
+    /// The best spot for `target` whose things lie within half of `step` of it.
+    fn best_within(&self, target: f32, step: f32, taken: &[(i64, i64)]) -> usize {
         let width = self.lattice.width as usize;
         let terms = self.depth.iter().zip(&self.confidence).zip(&self.texture);
         let terms: Vec<[f32; 4]> = terms
@@ -306,7 +327,11 @@ impl Spots {
         }
         let (texture, here) = (texture / count, here / count);
         let depth = if weight > 0.0 { depth / weight } else { target };
-        let warning = if (depth - target).abs() > step / 2.0 || here < 0.1 {
+        let warning = if (depth - target).abs() > step / 2.0 && texture >= PLAIN {
+            Some(
+                "hardly any texture at this depth: the spot is the nearest in depth that has some".to_owned(),
+            )
+        } else if (depth - target).abs() > step / 2.0 || here < 0.1 {
             Some("nothing certain lies within half a step of this depth: the spot is a guess".to_owned())
         } else if texture < PLAIN {
             Some("hardly any texture at this depth: the autofocus may not lock".to_owned())
@@ -409,6 +434,21 @@ mod tests {
         let steps = planned(&scene, [0.0, 10.0], 5);
         let warned: Vec<bool> = steps.iter().map(|step| step.warning.is_some()).collect();
         assert_eq!(warned, [false, true, true, true, false]);
+    }
+
+    #[test]
+    fn where_all_is_plain_at_a_depth_the_spot_is_textured_and_near_it() {
+        let mut scene = slope();
+        for (texture, depth) in scene.texture.data.iter_mut().zip(&scene.depth.data) {
+            if (4.2..=5.6).contains(depth) {
+                *texture = 0.01;
+            }
+        }
+        let steps = planned(&scene, [1.0, 9.0], 9);
+        for step in &steps {
+            assert!(step.texture >= PLAIN && (step.depth - step.target_depth).abs() < 1.5, "{step:?}");
+            assert_eq!(step.warning.is_some(), step.target_depth == 5.0, "{step:?}");
+        }
     }
 
     #[test]
