@@ -151,7 +151,9 @@ pub fn ends<B: Backend>(
     let last = map.clusters.len() as f64 - 1.0;
     let places = points.map(|point| bells.depth_at(grid, point?));
     // Farther off than a level, it is no better than the level that was found sharpest.
-    let close = |place: Option<f64>, level: f64| place.filter(|place| (place - level).abs() <= 1.0);
+    let axis = map.axis();
+    let close =
+        |place: Option<f64>, level: f64| place.filter(|&place| (axis.depth(place) - level).abs() <= 1.0);
     Ok([close(places[0], 0.0), close(places[1], last)])
 }
 

@@ -33,7 +33,9 @@ impl Default for ScanOptions {
 
 /// Autofocus points without a new level, after which the scan ends.
 const FRUITLESS: usize = 5;
-/// And with however few photos.
+/// Points without a new level, after which the bells of few photos are not followed any more.
+const DOUBTFUL: usize = 2;
+/// Points without a new level, after which the scan ends with however few photos.
 const HOPELESS: usize = 20;
 /// Autofocuses that fail one after the other before a photo is taken where the lens stands.
 const FAILURES: usize = 3;
@@ -274,6 +276,8 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             }
             let anchored = anchors.pop();
             let places = self.places();
+            // The bells of a few photos may see depths that are not there.
+            let doubtful = fruitless >= DOUBTFUL && self.shots.len() < SURE;
             let mut tolerance = None;
             let point = match anchored {
                 Some(point) => Some(point),
@@ -281,7 +285,11 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
                 None => self
                     .known(&places, |known| {
                         tolerance = known.tolerance();
-                        known.next()
+                        if doubtful {
+                            known.next_by_contrast().or_else(|| known.next())
+                        } else {
+                            known.next()
+                        }
                     })
                     .flatten(),
             };

@@ -267,6 +267,7 @@ fn job(body: BodyKind, kind: SceneKind, seed: u64, size: Size, coc: f32) -> [f64
     let (mean, widest) = stage.stack_quality(9);
     if std::env::var("DETAILS").is_ok() {
         stage.print_details();
+        println!("{out}{err}");
     }
     let photos = stage.shots("scan").len() as f64;
     let coverage = stage.scan_coverage(1.5);
@@ -277,9 +278,10 @@ fn job(body: BodyKind, kind: SceneKind, seed: u64, size: Size, coc: f32) -> [f64
         .collect();
     let other = other.iter().sum::<f64>() / other.len() as f64;
     println!(
-        "{body} {:5} {seed}: mean miss {mean:.3}, widest gap {widest:.2}, scan {photos} photos cover {coverage:.4}, {} \
+        "{body} {:5} {seed}: mean miss {mean:.3}, widest gap {widest:.2}, scan {photos} photos cover {coverage:.4} ({}), {} \
          stack photos, {other:.0} ms a shot, {took:.1} s",
         scene_name(kind),
+        stage.session()["scan_ended"].as_str().unwrap(),
         stage.shots("stack").len(),
     );
     [mean, widest, photos, coverage, other]
