@@ -86,12 +86,18 @@ pub struct FocusOrder {
 
 /// Finds the levels of focus.
 ///
-/// `features` and `distances` are those of [`normalise`] and [`distances`], of the same frames.
+/// `features` and `distances` are those of [`normalise`] and [`distances`], of the same frames. `told`: distances are
+/// those of where the lens stood, as the camera told, so that no order but theirs comes into question.
 ///
 /// # Errors
 /// [`Error::Stack`] if there are fewer than two levels of focus, [`Error::Usage`] if an anchor is not among the frames, a
 /// point has nothing to measure around it, or both anchors mean one level.
-pub fn levels(features: &Features, distances: &Distances, anchors: Anchors) -> Result<FocusOrder> {
+pub fn levels(
+    features: &Features,
+    distances: &Distances,
+    told: bool,
+    anchors: Anchors,
+) -> Result<FocusOrder> {
     let frames = features.frames();
     assert_eq!(distances.nodes(), frames, "distances are those between the frames");
     let covered = |f: &usize| features.frame(*f).iter().any(|&v| v != MISSING);
@@ -123,7 +129,7 @@ pub fn levels(features: &Features, distances: &Distances, anchors: Anchors) -> R
         level.frames.sort_by(|&a, &b| sharpness(b).total_cmp(&sharpness(a)).then(a.cmp(&b)));
     }
     let near_guessed = anchors.near.is_none() && anchors.far.is_none();
-    cut(features, &scale, &mut levels, anchors, &mut left_out)?;
+    cut(features, &scale, &mut levels, told, anchors, &mut left_out)?;
     left_out.sort_by_key(|out| out.frame);
     Ok(FocusOrder {
         clusters: levels.into_iter().map(|level| level.frames).collect(),
@@ -181,6 +187,7 @@ fn cut(
     features: &Features,
     scale: &Scale,
     levels: &mut Vec<Level>,
+    told: bool,
     anchors: Anchors,
     left_out: &mut Vec<LeftOut>,
 ) -> Result<()> {
@@ -191,7 +198,7 @@ fn cut(
             "--near and --far mean one level of focus: name two frames or points at different distances";
         return Err(Error::Usage(text.into()));
     }
-    let order = anchored_path(&level_distances(features, levels), near, far);
+    let order = anchored_path(&level_distances(features, levels), told, near, far);
     let turn = near.is_none() && far.is_none() && !starts_near(features, levels);
     *levels = order.iter().map(|&i| levels[i].clone()).collect();
     if turn {
@@ -215,8 +222,9 @@ fn cut(
 /// The order of levels with `near` before `far`: with these at its ends if that makes it hardly longer.
 ///
 /// Levels come in a shortest path with free ends. To go to levels beyond an anchor and back costs a step for each; a path
-/// that noise or a gap has bent costs less to put right. With one anchor alone the longer part counts.
-fn anchored_path(distances: &Distances, near: Option<usize>, far: Option<usize>) -> Vec<usize> {
+/// that noise or a gap has bent costs less to put right; one that was `told` is not bent. With one anchor alone the longer
+/// part counts.
+fn anchored_path(distances: &Distances, told: bool, near: Option<usize>, far: Option<usize>) -> Vec<usize> {
     let free: Vec<usize> = (0..distances.nodes()).collect();
     let last = free.len() - 1;
     let (backwards, beyond) = match (near, far) {
@@ -229,7 +237,7 @@ fn anchored_path(distances: &Distances, near: Option<usize>, far: Option<usize>)
         }
         (None, None) => (false, 0),
     };
-    if beyond > 0 {
+    if beyond > 0 && !told {
         let bound = shortest_path(distances, Ends { first: near, last: far });
         let usual = distances.length(&free) / last as f64;
         if distances.length(&bound) < distances.length(&free) + DETOUR * usual * beyond as f64 {
@@ -360,7 +368,7 @@ mod tests {
 
     fn order(frames: Vec<Vec<f32>>, anchors: Anchors) -> Result<FocusOrder> {
         let features = normalise(&Blocks { grid: GRID, frames });
-        levels(&features, &distances(&features), anchors)
+        levels(&features, &distances(&features), false, anchors)
     }
 
     fn singles(order: &FocusOrder) -> Vec<usize> {
@@ -379,6 +387,15 @@ mod tests {
             assert_eq!(found, (0..frames).collect::<Vec<_>>(), "seed {seed}");
             assert!(order.near_guessed && order.left_out.is_empty());
         }
+    }
+
+    #[test]
+    fn a_told_order_is_kept_whatever_the_anchors() {
+        let features = normalise(&Blocks { grid: GRID, frames: Scene::new(6, 0.05).stack(&even(12)) });
+        let places: Vec<f64> = (0..12).map(|frame| 45.0 * f64::from(frame)).collect();
+        let anchors = Anchors { near: Some(Anchor::Frame(1)), far: Some(Anchor::Frame(8)) };
+        let told = levels(&features, &Distances::along(&places), true, anchors).unwrap();
+        assert_eq!(singles(&told), (1..=8).collect::<Vec<_>>());
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Camera, Condition, Exposed, Keep, Lock, Nudge, PhotoFile, Point, Remember, Strategy};
+use super::{
+    Camera, Condition, Exposed, Keep, Lock, Nudge, PhotoFile, Point, Remember, Strategy, is_picture,
+};
 use crate::error::{Error, Result};
 
 /// The photographer, and the folder that photos appear in.
@@ -19,22 +21,23 @@ pub struct Attended<'a> {
 
 /// From one look into the folder to the next; a file that has not grown meanwhile is whole.
 const GLANCE: Duration = Duration::from_millis(250);
-/// Endings of photos.
-const ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "tif", "tiff"];
 
 impl<'a> Attended<'a> {
-    /// Watches `folder` for photos that come after `since`, or after now; `say` tells the photographer what to do.
+    /// Watches `folder` for photos that come after `since`, or after now, and are none of those `taken` in before; `say`
+    /// tells the photographer what to do.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read.
     pub fn new(
         folder: &Path,
         since: Option<SystemTime>,
+        taken: &[PathBuf],
         say: &'a (dyn Fn(&str) + Sync),
         interrupt: &'a AtomicBool,
     ) -> Result<Self> {
         let mut known = photos(folder)?;
-        known.retain(|path| since.is_none_or(|since| arrived(path).is_none_or(|at| at <= since)));
+        let old = |path: &Path| since.is_none_or(|since| arrived(path).is_none_or(|at| at <= since));
+        known.retain(|path| old(path) || taken.iter().any(|taken| are_same(path, taken)));
         Ok(Self { folder: folder.to_owned(), known, say, interrupt })
     }
 }
@@ -43,11 +46,13 @@ impl<'a> Attended<'a> {
 fn photos(folder: &Path) -> Result<BTreeSet<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "reading"))?;
     let paths = entries.map(|entry| Ok(entry.map_err(Error::io(folder, "reading"))?.path()));
-    let is_photo = |path: &PathBuf| {
-        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-        ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
-    };
-    paths.filter(|path| path.as_ref().map_or(true, is_photo)).collect()
+    paths.filter(|path| path.as_ref().map_or(true, |path| is_picture(&path.to_string_lossy()))).collect()
+}
+
+/// Whether two files have the same bytes.
+fn are_same(a: &Path, b: &Path) -> bool {
+    let length = |path: &Path| std::fs::metadata(path).map(|data| data.len()).ok();
+    length(a) == length(b) && std::fs::read(a).ok().is_some_and(|bytes| Some(bytes) == std::fs::read(b).ok())
 }
 
 /// When a file came into its folder: what copies photos may give them the camera's time.
@@ -161,7 +166,7 @@ mod tests {
         let interrupt = AtomicBool::new(false);
         let said = std::sync::Mutex::new(String::new());
         let say = |text: &str| said.lock().expect("unpoisoned").push_str(text);
-        let mut camera = Attended::new(folder.path(), None, &say, &interrupt).expect("a folder");
+        let mut camera = Attended::new(folder.path(), None, &[], &say, &interrupt).expect("a folder");
         assert_eq!(camera.focus_at([0.25, 0.5]).expect("said"), Lock::Unknown);
         assert!(said.lock().expect("unpoisoned").contains("0.250,0.500"));
         std::fs::write(path("notes.txt"), "text").expect("written");
@@ -180,7 +185,12 @@ mod tests {
         std::thread::sleep(Duration::from_millis(20));
         std::fs::write(path("meanwhile.jpg"), "meanwhile").expect("written");
         let interrupt = AtomicBool::new(false);
-        let mut camera = Attended::new(folder.path(), since, &say, &interrupt).expect("a folder");
+        // One of them the program took in before it was killed.
+        std::fs::write(path("earlier.jpg"), "taken in").expect("written");
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let taken = elsewhere.path().join("001.jpg");
+        std::fs::write(&taken, "taken in").expect("written");
+        let mut camera = Attended::new(folder.path(), since, &[taken], &say, &interrupt).expect("a folder");
         let mut kept = Vec::new();
         let mut keep = |file: PhotoFile| {
             kept.push(file.name);

@@ -10,6 +10,7 @@ mod gphoto;
 mod tethered;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,12 @@ pub struct PhotoFile {
     pub name: String,
     /// Content.
     pub bytes: Box<[u8]>,
+}
+
+/// Whether nearfar can look at a file of this name; RAW files it keeps.
+pub fn is_picture(name: &str) -> bool {
+    let ending = Path::new(name).extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    ["jpg", "jpeg", "png", "tif", "tiff"].contains(&ending.as_str())
 }
 
 impl std::fmt::Debug for PhotoFile {

@@ -12,6 +12,7 @@ use super::capabilities::DriveValues;
 use super::gphoto::{Happening, Wire, open};
 use super::{
     Camera, Capabilities, Condition, Exposed, Keep, Lock, Nudge, PhotoFile, Point, Remember, Strategy,
+    is_picture,
 };
 use crate::error::{Error, Result};
 
@@ -43,6 +44,9 @@ pub struct Tethered {
 
 /// Columns and rows that AF points are counted in.
 const AF_GRID: [f64; 2] = [640.0, 480.0];
+/// Where an AF point is set, and where it is shown: column · 65536 + row.
+const POINT: &str = "spotfocusarea";
+const POINT_SHOWN: &str = "d232";
 /// The focus area that has an AF point; the middle size.
 const SPOT_AREA: &str = "Flexible Spot: M";
 /// Autofocus and manual focus, as the driver calls the modes.
@@ -56,6 +60,8 @@ const FOCUSING: Duration = Duration::from_secs(8);
 const GLANCE: Duration = Duration::from_millis(12);
 /// A photo's files come no later than this after the end of the exposure.
 const COMING: Duration = Duration::from_secs(15);
+/// After the one to look at, a photo's other file comes no later.
+const SECOND: Duration = Duration::from_secs(5);
 /// How long a camera that is busy is asked again.
 const BUSY: Duration = Duration::from_secs(12);
 /// From one time to the next.
@@ -117,6 +123,20 @@ impl Tethered {
         if same { Ok(()) } else { self.set(name, value) }
     }
 
+    /// Remembers the AF point, where the camera shows it: it takes points by one name and shows them by another.
+    fn remember_point(&mut self, remember: Remember<'_>) -> Result<()> {
+        let known = self.before.iter().any(|(changed, _)| changed == POINT);
+        let Some(shown) = self.wire.read(POINT_SHOWN).and_then(|shown| shown.parse::<u32>().ok()) else {
+            return Ok(());
+        };
+        let at = [shown >> 16, shown & 0xffff];
+        if !known && shown > 0 && f64::from(at[0]) < AF_GRID[0] && f64::from(at[1]) < AF_GRID[1] {
+            self.before.push((POINT.to_owned(), format!("{},{}", at[0], at[1])));
+            remember(&self.before)?;
+        }
+        Ok(())
+    }
+
     fn focus_mode(&self) -> Option<&'static str> {
         match self.strategy() {
             Strategy::AfPoint => Some(AUTOFOCUS),
@@ -131,7 +151,7 @@ impl Tethered {
         for _ in 0..64 {
             match self.wire.next(Duration::from_millis(1))? {
                 Happening::Nothing => break,
-                Happening::File(file) => match self.wire.fetch(&file) {
+                Happening::File(file) => match patiently(|| self.wire.fetch(&file)) {
                     Ok(bytes) => self.late.borrow_mut().push(PhotoFile { name: file.name(), bytes }),
                     Err(error @ Error::CameraGone(_)) => return Err(error),
                     Err(error) => tracing::debug!("{error}"),
@@ -221,24 +241,31 @@ impl Tethered {
         }
     }
 
-    /// Keeps `count` files as they are announced, until `deadline`: how many came, when the first was announced, how long
-    /// they took.
+    /// Keeps `count` files as they are announced, until `deadline`: whether the one to look at is among them, when the first
+    /// was announced, how long they took.
     fn fetch(
         &self,
         count: usize,
         deadline: Instant,
         keep: Keep<'_>,
-    ) -> Result<(usize, Option<Instant>, Duration)> {
-        let (mut kept, mut announced, mut transfer) = (0, None, Duration::ZERO);
+    ) -> Result<(bool, Option<Instant>, Duration)> {
+        let (mut seen, mut kept, mut announced, mut transfer) = (false, 0, None, Duration::ZERO);
+        let mut deadline = deadline;
         while kept < count && Instant::now() < deadline {
             if let Happening::File(file) = self.wire.next(Duration::from_millis(100))? {
                 let start = Instant::now();
                 announced.get_or_insert(start);
-                let fetched = self.wire.fetch(&file);
+                let fetched = patiently(|| self.wire.fetch(&file));
                 transfer += start.elapsed();
                 match fetched {
                     Ok(bytes) => {
-                        keep(PhotoFile { name: file.name(), bytes })?;
+                        let file = PhotoFile { name: file.name(), bytes };
+                        // Some bodies shoot RAW and JPEG, and send the JPEG alone.
+                        if is_picture(&file.name) {
+                            seen = true;
+                            deadline = deadline.min(Instant::now() + SECOND);
+                        }
+                        keep(file)?;
                         kept += 1;
                     }
                     Err(error @ Error::CameraGone(_)) => return Err(error),
@@ -247,7 +274,7 @@ impl Tethered {
                 }
             }
         }
-        Ok((kept, announced, transfer))
+        Ok((seen, announced, transfer))
     }
 }
 
@@ -292,16 +319,18 @@ impl Camera for Tethered {
         }
         if self.strategy() == Strategy::AfPoint {
             self.change("focusarea", SPOT_AREA, remember)?;
+            self.remember_point(remember)?;
         }
         Ok(())
     }
 
     fn give_back(&mut self, before: &[(String, String)]) -> Result<()> {
         let mut result = self.let_go();
-        if std::mem::take(&mut self.pointed) {
+        let told = before.iter().any(|(name, _)| name == POINT);
+        if std::mem::take(&mut self.pointed) && !told {
             // What it was is not told: the middle is where bodies put it.
             let [x, y] = AF_GRID.map(|side| side / 2.0);
-            result = result.and(self.set("spotfocusarea", &format!("{x},{y}")));
+            result = result.and(self.set(POINT, &format!("{x},{y}")));
         }
         for (name, value) in before.iter().rev() {
             let set =
@@ -324,7 +353,7 @@ impl Camera for Tethered {
         self.let_go()?;
         self.drain()?;
         let [x, y] = [0, 1].map(|axis| (point[axis] * AF_GRID[axis]).floor().clamp(0.0, AF_GRID[axis] - 1.0));
-        self.set("spotfocusarea", &format!("{x},{y}"))?;
+        self.set(POINT, &format!("{x},{y}"))?;
         self.pointed = true;
         self.half_press()?;
         self.pressed = true;
@@ -394,10 +423,10 @@ impl Camera for Tethered {
             return Err(self.explained(error));
         }
         // Long exposures may be followed by a dark one as long, against noise.
-        let (kept, announced, transfer) = self.fetch(count, start + 2 * time + COMING, keep)?;
+        let (seen, announced, transfer) = self.fetch(count, start + 2 * time + COMING, keep)?;
         self.charged_at = Instant::now() + self.flash;
         self.let_go()?;
-        if kept < count {
+        if !seen {
             return Err(Error::CameraLost(format!(
                 "the camera fired, and no picture came within {} s; look whether it writes to the card only",
                 (2 * time + COMING).as_secs()
@@ -417,8 +446,17 @@ impl Camera for Tethered {
         let mut deadline = Instant::now() + patience + 2 * self.exposure_time();
         while Instant::now() < deadline {
             if let Happening::File(file) = self.wire.next(Duration::from_millis(100))? {
-                keep(PhotoFile { name: file.name(), bytes: self.wire.fetch(&file)? })?;
-                deadline = Instant::now() + LEFT_OVER;
+                match patiently(|| self.wire.fetch(&file)) {
+                    Ok(bytes) => {
+                        let file = PhotoFile { name: file.name(), bytes };
+                        if is_picture(&file.name) {
+                            deadline = deadline.min(Instant::now() + LEFT_OVER);
+                        }
+                        keep(file)?;
+                    }
+                    Err(error @ Error::CameraGone(_)) => return Err(error),
+                    Err(error) => tracing::debug!("{error}"),
+                }
             }
         }
         Ok(())

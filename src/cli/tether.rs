@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::plan::SharpArgs;
 use super::{INTERRUPT, Talk};
-use crate::camera::{self, Attended, Camera, Point, Strategy, Tethered};
+use crate::camera::{self, Attended, Camera, Condition, Point, Strategy, Tethered};
 use crate::error::{Error, Result};
 use crate::frame::Size;
 use crate::session::{
@@ -149,7 +149,13 @@ impl CameraArgs {
         if let (true, Some(watched)) = (self.manual, &self.watch) {
             // What came after a session was last written is the photo that it asked for then.
             let written = std::fs::metadata(folder.join(NAME)).and_then(|data| data.modified());
-            return Ok(Box::new(Attended::new(watched, written.ok(), say, &INTERRUPT)?));
+            let taken: Vec<PathBuf> = ["scan", "stack"]
+                .iter()
+                .filter_map(|part| std::fs::read_dir(folder.join(part)).ok())
+                .flatten()
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .collect();
+            return Ok(Box::new(Attended::new(watched, written.ok(), &taken, say, &INTERRUPT)?));
         }
         let port = match (&body.0, self.camera.as_str()) {
             (Some(server), _) => server.port_string(),
@@ -275,24 +281,19 @@ impl Held {
         talk: &Talk,
     ) -> Result<Crew<'a>> {
         let condition = camera.condition()?;
-        let Readiness { must, should } = readiness(&condition, camera.strategy(), photos);
-        should.iter().for_each(|text| talk.warn(text));
-        if !must.is_empty() {
-            return Err(Error::Camera(format!("before the first photo: {}", must.join("; "))));
-        }
         let (model, strategy) = (camera.model().to_owned(), camera.strategy().name());
-        let session = match SessionFile::read(&self.folder)? {
+        let mut session = match SessionFile::read(&self.folder)? {
             None => SessionFile::new(asked, &model, strategy, condition.settings.clone()),
             Some(session) => self.resumed(session, asked, &model, strategy)?,
         };
-        let differ = changed(&session.settings, &condition.settings);
-        if !differ.is_empty() {
-            let list = differ.iter().map(|(name, before, now)| format!("{name} was {before}, is {now}"));
-            let list = list.collect::<Vec<_>>().join("; ");
-            let question = format!("the camera's settings changed since the session began: {list}.");
-            if !may_go_on(args.yes, &question)? {
-                return Err(Error::Usage(format!("{question} Set them back, or go on with --yes")));
+        let readiness = readiness(&condition, camera.strategy(), photos);
+        if let Err(error) = ready(&readiness, &session, &condition, args.yes, talk) {
+            // What a killed run has changed on the camera is set back all the same.
+            if !session.set_back.is_empty() && camera.give_back(&session.set_back).is_ok() {
+                session.set_back.clear();
+                session.write(&self.folder)?;
             }
+            return Err(error);
         }
         let yes = args.yes;
         Ok(Crew {
@@ -333,6 +334,13 @@ impl Held {
             )))
         };
         let text = |point: Point| format!("{},{}", point[0], point[1]);
+        let swapped = session.asked.near == asked.far && session.asked.far == asked.near;
+        // Until something is photographed for them, the ends may be others.
+        let begun = session.scan_ended.is_some() || session.shots.iter().any(|shot| shot.af_point.is_some());
+        if !begun || (swapped && session.of(Stage::Stack).next().is_none()) {
+            session.asked.near = asked.near.or(session.asked.near);
+            session.asked.far = asked.far.or(session.asked.far);
+        }
         for (name, before, now) in
             [("--near", &mut session.asked.near, asked.near), ("--far", &mut session.asked.far, asked.far)]
         {
@@ -352,6 +360,31 @@ impl Held {
         }
         Ok(session)
     }
+}
+
+/// Refuses a camera that cannot go on with a session, and asks where its settings changed.
+fn ready(
+    Readiness { must, should }: &Readiness,
+    session: &SessionFile,
+    condition: &Condition,
+    yes: bool,
+    talk: &Talk,
+) -> Result<()> {
+    should.iter().for_each(|text| talk.warn(text));
+    if !must.is_empty() {
+        return Err(Error::Camera(format!("before the first photo: {}", must.join("; "))));
+    }
+    let differ = changed(&session.settings, &condition.settings);
+    if differ.is_empty() {
+        return Ok(());
+    }
+    let list = differ.iter().map(|(name, before, now)| format!("{name} was {before}, is {now}"));
+    let list = list.collect::<Vec<_>>().join("; ");
+    let question = format!("the camera's settings changed since the session began: {list}.");
+    if may_go_on(yes, &question)? {
+        return Ok(());
+    }
+    Err(Error::Usage(format!("{question} Set them back, or go on with --yes")))
 }
 
 /// Does `work` with the camera taken over, and gives it back whatever comes of it.
@@ -441,13 +474,18 @@ mod tests {
         let held = hold(&folder.path().join("s"), true).expect("new");
         assert!(hold(&folder.path().join("s"), true).is_err(), "held already");
         let asked = Asked { near: Some([0.1, 0.2]), far: None, steps: Some(9) };
-        let session = SessionFile::new(asked.clone(), "A", "sweep", Default::default());
+        let fresh = SessionFile::new(asked.clone(), "A", "sweep", Default::default());
+        let mut session = fresh.clone();
+        session.shots.push(Shot { af_point: asked.near, ..Shot::new(Stage::Scan) });
         let resumed =
             |asked: &Asked, model, strategy| held.resumed(session.clone(), asked.clone(), model, strategy);
         assert!(resumed(&asked, "A", "sweep").is_ok());
         assert!(resumed(&Asked::default(), "A", "sweep").is_ok(), "what is left out is as it was");
         assert!(resumed(&asked, "B", "sweep").is_err() && resumed(&asked, "A", "af-point").is_err());
         assert!(resumed(&Asked { steps: Some(5), ..asked.clone() }, "A", "sweep").is_err());
-        assert!(resumed(&Asked { near: Some([0.1, 0.3]), ..asked }, "A", "sweep").is_err());
+        let other = Asked { near: Some([0.1, 0.3]), ..asked };
+        assert!(resumed(&other, "A", "sweep").is_err());
+        let mended = held.resumed(fresh, other, "A", "sweep").expect("nothing is photographed for them yet");
+        assert_eq!(mended.asked.near, Some([0.1, 0.3]));
     }
 }

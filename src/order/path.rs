@@ -23,6 +23,12 @@ impl Distances {
         Self { nodes, values }
     }
 
+    /// Between places on a line.
+    pub fn along(places: &[f64]) -> Self {
+        let between = |&a: &f64| places.iter().map(move |b| (a - b).abs() as f32);
+        Self { nodes: places.len(), values: places.iter().flat_map(between).collect() }
+    }
+
     /// Number of rows and columns.
     pub const fn nodes(&self) -> usize {
         self.nodes

@@ -75,8 +75,13 @@ impl<B: Backend> Run<'_, B> {
             other => Ok(other),
         };
         let anchors = Anchors { near: anchor(self.job.near, "--near")?, far: anchor(self.job.far, "--far")? };
-        let distances = order::Distances::new(registered.len(), distances.data);
-        let mut order = match order::levels(&features, &distances, anchors) {
+        let told: Option<Vec<f64>> =
+            registered.iter().map(|&at| self.told.get(frames[at]).copied()).collect();
+        let distances = match &told {
+            Some(told) => order::Distances::along(told),
+            None => order::Distances::new(registered.len(), distances.data),
+        };
+        let mut order = match order::levels(&features, &distances, told.is_some(), anchors) {
             Err(Error::Stack(reason)) if self.care != Care::Strict => {
                 tracing::warn!("{reason}: the frames count as they were given");
                 return Ok((None, energy));

@@ -106,6 +106,8 @@ pub(super) struct Run<'a, B: Backend> {
     pub interrupt: &'a Interrupt,
     pub timings: BTreeMap<String, f64>,
     pub left_out: LeftOut,
+    /// Where the lens stood for each frame, rising from near to far, if the camera told; else empty.
+    pub told: Vec<f64>,
 }
 
 impl<'a, B: Backend> Run<'a, B> {
@@ -117,7 +119,8 @@ impl<'a, B: Backend> Run<'a, B> {
         progress: Progress<'a>,
         interrupt: &'a Interrupt,
     ) -> Self {
-        Self { backend, job, care, progress, interrupt, timings: BTreeMap::new(), left_out: LeftOut::new() }
+        let (timings, left_out, told) = (BTreeMap::new(), LeftOut::new(), Vec::new());
+        Self { backend, job, care, progress, interrupt, timings, left_out, told }
     }
 
     /// Decodes every frame once, registers and orders them.
@@ -235,13 +238,22 @@ impl<'a, B: Backend> Run<'a, B> {
         let headers = frames.iter().copied().zip(headers).collect();
         let grid = size.grid(cell);
         let rough = Blocks { grid: block_grid(grid), frames: blocks };
+        self.told = places;
         let settled = self.settle(&frames, &rough, grid, &mut scratch)?;
         let Settled { reference, poses, order, unordered, energy } = settled;
         let mean = |level: &Vec<usize>| {
-            let told: Option<Vec<f64>> = level.iter().map(|&frame| places.get(frame).copied()).collect();
+            let told: Option<Vec<f64>> = level.iter().map(|&frame| self.told.get(frame).copied()).collect();
             told.map(|told| told.iter().sum::<f64>() / told.len() as f64)
         };
-        let told = order.clusters.iter().map(mean).collect();
+        let told: Option<Vec<f64>> = order.clusters.iter().map(mean).collect();
+        if let Some([first, .., last]) = told.as_deref()
+            && first > last
+        {
+            return Err(Error::Usage(
+                "what --near names is farther away than what --far names: run it again with the two swapped"
+                    .into(),
+            ));
+        }
         Ok(Survey {
             headers,
             size,

@@ -22,7 +22,7 @@ use crate::positions::Axis;
 const MISS: f64 = 0.5;
 /// Spots that are tried where the autofocus does not lock, beside the planned one.
 const NEIGHBOURS: usize = 3;
-/// Times a sweep goes through the steps that are missing.
+/// Times a sweep goes through the steps that are missing, and photos that a step gets at the most.
 const SWEEPS: usize = 3;
 /// Misfit of a photo's blocks, as a share of their peaks, from which it shows another scene.
 const STRANGE: f64 = 0.35;
@@ -347,11 +347,14 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
             };
             let nudges = ways.toward(self.targets[step] - from);
             let expected = ways.of(&nudges);
+            if expected == 0.0 && self.photos(step) > 0 {
+                break;
+            }
             self.take(step, &Aim::Nudges(nudges))?;
             self.look()?;
             let reached = self.crew.session.shots.last().and_then(|shot| shot.achieved_depth);
             let Some(reached) = reached.map(|depth| self.axis.place(depth)) else { break };
-            if (reached - self.targets[step]).abs() <= MISS * self.pitch {
+            if expected == 0.0 || (reached - self.targets[step]).abs() <= MISS * self.pitch {
                 break;
             }
             ways = ways.scaled(((reached - from) / expected).clamp(0.2, 5.0));
@@ -399,7 +402,7 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
         let mut scale = 1.0;
         for _ in 0..SWEEPS {
             let mut todo: Vec<usize> = (0..self.plan.steps.len())
-                .filter(|&step| self.miss(step).is_none_or(|miss| miss > MISS))
+                .filter(|&step| self.miss(step).is_none_or(|miss| miss > MISS) && self.photos(step) < SWEEPS)
                 .collect();
             todo.sort_by(|&a, &b| self.targets[a].total_cmp(&self.targets[b]));
             if todo.is_empty() {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use super::file::{Pending, SessionFile, Shot, Stage};
-use crate::camera::{Camera, Exposed, Lock, Nudge, PhotoFile, Point};
+use crate::camera::{Camera, Exposed, Lock, Nudge, PhotoFile, Point, is_picture};
 use crate::error::{Error, Result};
 use crate::image_io;
 
@@ -142,7 +142,10 @@ impl Crew<'_> {
 
     /// Sets the camera back to how it was.
     pub fn give_back(&mut self) -> Result<()> {
+        // Files that came late are in memory only.
+        let kept = self.keep_aside(Duration::ZERO);
         self.camera.give_back(&self.session.set_back)?;
+        kept?;
         self.session.set_back.clear();
         self.save()
     }
@@ -236,6 +239,14 @@ impl Crew<'_> {
     /// Exposes, and writes the files as they come: the camera forgets each with the next word that it hears. A photo that is
     /// lost is taken again, one that was cut off is fetched again.
     fn expose(&mut self, aim: &Aim) -> Result<Exposed> {
+        let mut held = false;
+        let exposed = self.expose_until_kept(aim, &mut held);
+        let back = if held { self.kept_alive(|crew| crew.camera.hold_focus(false)) } else { Ok(()) };
+        exposed.and_then(|exposed| back.map(|()| exposed))
+    }
+
+    /// As [`Self::expose`]; `held` is whether the focus is held in the end.
+    fn expose_until_kept(&mut self, aim: &Aim, held: &mut bool) -> Result<Exposed> {
         let (mut lost, mut cuts) = (0, 0);
         loop {
             let Self { camera, session, folder, .. } = self;
@@ -250,6 +261,7 @@ impl Crew<'_> {
                     if self.fetch_left_over(FIRED)? {
                         return Ok(Exposed { exposing: Duration::ZERO, transfer: Duration::ZERO });
                     }
+                    self.pending_aside()?;
                 }
                 Error::CameraLost(text) if lost < LOST => {
                     self.note(format!("{text}; taking it again"));
@@ -266,7 +278,15 @@ impl Crew<'_> {
             }
             if let Aim::Point(point) = aim {
                 // A lens that has its focus keeps it where the autofocus finds it no more.
-                self.kept_alive(|crew| crew.camera.focus_at(*point))?;
+                let lock = self.kept_alive(|crew| crew.camera.focus_at(*point))?;
+                if lock == Lock::Failed && !*held {
+                    self.kept_alive(|crew| crew.camera.hold_focus(true))?;
+                    *held = true;
+                }
+                if let Some(pending) = &mut self.session.pending {
+                    pending.shot.autofocus = Some(lock);
+                }
+                self.save()?;
             }
         }
     }
@@ -276,7 +296,7 @@ impl Crew<'_> {
         let Self { camera, session, folder, .. } = self;
         camera.left_over(patience, &mut |file| store(folder, session, file))?;
         let files = session.pending.as_ref().map(|pending| &pending.shot.files);
-        Ok(files.is_some_and(|files| files.iter().any(|name| is_picture(&ending(name)))))
+        Ok(files.is_some_and(|files| files.iter().any(|name| is_picture(name))))
     }
 
     /// Writes down that the pending photo, whose files are there, is taken; its place among the shots.
@@ -285,7 +305,7 @@ impl Crew<'_> {
             return Err(Error::Camera("a photo came that nobody asked for".into()));
         };
         // The one to look at comes last.
-        shot.files.sort_by_key(|name| is_picture(&ending(name)));
+        shot.files.sort_by_key(|name| is_picture(name));
         shot.time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         self.session.shots.push(shot);
         self.save()?;
@@ -295,12 +315,13 @@ impl Crew<'_> {
     /// Clears up after a run that was killed: the photo it was taking is found in the folder, or on the camera, or was not
     /// taken. Photos on the camera that nobody asked for are kept aside.
     pub fn recover(&mut self) -> Result<()> {
+        self.orphans_aside()?;
         let Some(pending) = &mut self.session.pending else {
             return self.keep_aside(NOT_FIRED);
         };
         let fired = pending.fired;
         pending.shot.files = found(&self.folder, &pending.stem)?;
-        let whole = pending.shot.files.iter().any(|name| is_picture(&ending(name)));
+        let whole = pending.shot.files.iter().any(|name| is_picture(name));
         let patience = if fired { FIRED } else { NOT_FIRED };
         if whole || self.fetch_left_over(patience)? {
             self.note("the photo that was being taken when the program ended is safe");
@@ -309,6 +330,25 @@ impl Crew<'_> {
         self.pending_aside()?;
         self.session.pending = None;
         self.save()
+    }
+
+    /// Moves aside what lies among the photos and belongs to none: a program that was killed while it moved files.
+    fn orphans_aside(&mut self) -> Result<()> {
+        let pending = self.session.pending.as_ref().map(|pending| pending.stem.clone());
+        let known = |name: &str| {
+            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+            self.session.shots.iter().any(|shot| shot.files.iter().any(|file| file == name))
+                || pending.as_deref() == Some(stem)
+        };
+        let mut orphans = Vec::new();
+        for stage in [Stage::Scan, Stage::Stack] {
+            let Ok(entries) = std::fs::read_dir(self.folder.join(stage.folder())) else { continue };
+            let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            let names = names.filter(|name| is_ours(name));
+            let names = names.map(|name| format!("{}/{name}", stage.folder()));
+            orphans.extend(names.filter(|name| !known(name)));
+        }
+        if orphans.is_empty() { Ok(()) } else { self.move_aside(orphans) }
     }
 
     /// Moves files of the pending photo aside: a RAW file whose picture never came shows what no other does, and belongs
@@ -332,6 +372,7 @@ impl Crew<'_> {
     /// Takes a photo out of the session that shows something else; its files stay, aside.
     pub fn disown(&mut self, index: usize) -> Result<()> {
         let shot = self.session.shots.remove(index);
+        self.save()?;
         self.move_aside(shot.files)
     }
 
@@ -396,6 +437,13 @@ fn store(folder: &Path, session: &mut SessionFile, file: PhotoFile) -> Result<()
     Ok(())
 }
 
+/// Whether a file is named as photos are, in a scan or a stack.
+fn is_ours(name: &str) -> bool {
+    let Some((stem, ending)) = name.rsplit_once('.') else { return false };
+    let stem = stem.strip_prefix("step_").unwrap_or(stem);
+    ending != "xmp" && !stem.is_empty() && stem.chars().all(|c| c.is_ascii_digit() || c == '_')
+}
+
 /// Whether the file at `path` has just these bytes.
 fn is_same(path: &Path, bytes: &[u8]) -> bool {
     std::fs::metadata(path).is_ok_and(|there| there.len() == bytes.len() as u64)
@@ -406,11 +454,6 @@ fn is_same(path: &Path, bytes: &[u8]) -> bool {
 fn ending(name: &str) -> String {
     let ending = Path::new(name).extension().unwrap_or_default();
     ending.to_string_lossy().to_lowercase()
-}
-
-/// Whether nearfar can look at files with this ending.
-fn is_picture(ending: &str) -> bool {
-    ["jpg", "jpeg", "png", "tif", "tiff"].contains(&ending)
 }
 
 /// Files in `folder` that `stem` names.

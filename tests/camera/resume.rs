@@ -9,7 +9,7 @@ use nearfar::frame::Size;
 use nearfar::image_io::{Format, Limits, probe};
 use nearfar::simulate::{BodyKind, BodySettings, SceneKind};
 
-use super::gphoto2::wait;
+use super::gphoto2::{af_point_gphoto2, wait};
 use super::shooting::Stage;
 
 /// Steps of a session.
@@ -177,7 +177,10 @@ fn kills(body: BodyKind, times: u32) {
 
 #[test]
 fn a_program_that_is_killed_goes_on() {
-    kills(BodyKind::Old, 8);
+    kills(BodyKind::Old, 6);
+    if cfg!(af_point_gphoto2) {
+        kills(BodyKind::New, 3);
+    }
 }
 
 /// Killed as soon as a photo's file is there, before the camera hears that it came: it offers the photo again.
@@ -317,6 +320,27 @@ fn ctrl_c_ends_after_the_photo_and_sets_the_camera_back() {
     let (code, out, err) = stage.run(stage.shoot(STEPS));
     assert_eq!(code, 0, "{out}{err}");
     complete(&stage, 0);
+}
+
+#[test]
+#[cfg(unix)]
+#[cfg_attr(not(af_point_gphoto2), ignore = "needs libgphoto2 2.5.32: tests/newer-libgphoto2.sh")]
+fn ctrl_c_sets_area_and_point_of_the_autofocus_back() {
+    let stage = small(BodyKind::New, &[]);
+    let set = |settings: &[&str]| {
+        let mut gphoto2 = af_point_gphoto2();
+        gphoto2.args(["--port", &stage.server.port_string()]).env("HOME", stage.path(""));
+        for setting in settings {
+            gphoto2.args(["--set-config", setting]);
+        }
+        assert!(gphoto2.stdout(Stdio::null()).status().unwrap().success());
+    };
+    set(&["focusarea=Flexible Spot: M", "spotfocusarea=100,280", "focusarea=Wide"]);
+    let area = stage.server.state().focus_area;
+    interrupted_after(&stage, 3);
+    let state = stage.server.state();
+    assert_eq!((state.focus_mode, state.focus_area, state.af_point), (2, area, [100, 280]));
+    assert!(stage.session().get("set_back").is_none());
 }
 
 #[test]

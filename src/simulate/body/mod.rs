@@ -122,6 +122,10 @@ pub struct BodyState {
     pub pictures: usize,
     /// Focus mode as Sony counts it: 1 manual, 2 automatic.
     pub focus_mode: i64,
+    /// Focus area, as Sony counts them.
+    pub focus_area: i64,
+    /// Where the AF point is shown: column and row of 640 × 480.
+    pub af_point: [i64; 2],
 }
 
 /// What the body tells the client by itself.
@@ -317,6 +321,8 @@ impl Body {
             shots: self.shots.clone(),
             pictures: self.pictures.len(),
             focus_mode: self.value(code::FOCUS_MODE),
+            focus_area: self.value(code::FOCUS_AREA),
+            af_point: [16, 0].map(|shift| self.value(code::AF_POINT_SHOWN) >> shift & 0xffff),
         }
     }
 
