@@ -16,6 +16,8 @@ pub struct Known<'a> {
     pub bells: Option<&'a Bells>,
     /// Where the photos are on the axis.
     pub places: &'a [f64],
+    /// Depths at which an autofocus was tried, and led elsewhere.
+    pub refuted: &'a [f64],
     /// Points that were tried.
     pub tried: &'a [Point],
     /// Both ends of the axis, beyond which nothing needs to be sharp.
@@ -30,6 +32,8 @@ const TEXTURED: f32 = 0.012;
 const APART: f64 = 0.035;
 /// Share of the textured blocks that may stay without a sharp photo: there are always some at the edges of things.
 const LEFT: f64 = 0.002;
+/// What a gap counts after each autofocus that did not lead into it.
+const HOPE: f64 = 0.3;
 /// Blocks of other depths around a block, in the width of the sharp range, that make it a bad place to focus.
 const MIXED: f64 = 1.5;
 
@@ -123,7 +127,13 @@ impl Known<'_> {
                 all += 1.0;
             }
             let sure: f64 = alike / f64::max(all, 3.0);
-            gain(depth) as f64 * sure * sure * f64::from((self.texture[block] / (3.0 * TEXTURED)).min(1.0))
+            // Other gaps first, where an autofocus did not lead into this one.
+            let refuted = self.refuted.iter().filter(|at| (*at - depth).abs() <= tolerance).count();
+            let hope = HOPE.powi(refuted as i32);
+            hope * gain(depth) as f64
+                * sure
+                * sure
+                * f64::from((self.texture[block] / (3.0 * TEXTURED)).min(1.0))
         };
         let free = open.iter().filter(|(block, _)| !self.barred(*block));
         let scored = free.map(|spot| (spot.0, score(spot))).filter(|(_, score)| *score > 0.0);
@@ -176,7 +186,7 @@ mod tests {
     fn known<'a>(bells: &'a Bells, texture: &'a [f32], places: &'a [f64], tried: &'a [Point]) -> Known<'a> {
         let sharpest = &[9.0; 160];
         let (bells, range) = (Some(bells), [0.0, 15.0]);
-        Known { grid: GRID, texture, sharpest, bells, places, tried, range, coc_px: 1.0 }
+        Known { grid: GRID, texture, sharpest, bells, places, refuted: &[], tried, range, coc_px: 1.0 }
     }
 
     fn texture() -> Vec<f32> {
@@ -190,6 +200,11 @@ mod tests {
         assert!((4.5..14.0).contains(&(x * 16.0)) && y > 0.5, "{x} {y}");
         let tried = [[x, y]];
         assert_ne!(known(&bells, &texture, &[0.0, 3.0, 15.0], &tried).next(), Some([x, y]));
+        // Not into the same gap again and again.
+        let gaps = known(&bells, &texture, &[0.0, 7.0, 15.0], &[]);
+        let first = gaps.next().expect("a gap")[0] * 16.0 - 0.5;
+        let second = Known { refuted: &[first], ..gaps }.next().expect("the other gap")[0] * 16.0 - 0.5;
+        assert!((first < 7.0) != (second < 7.0), "{first} {second}");
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct Scan<'c, 'a, 'b, B: Backend> {
     /// Photos by their place among the session's, in the order taken, of which the last may not be taken in yet.
     shots: Vec<usize>,
     tried: Vec<Point>,
+    /// Depths that were sought by autofocus, and not found.
+    refuted: Vec<f64>,
     /// Places on the axis where photos were not worth taking.
     passed: Vec<f64>,
     /// Of every block, over the photos taken in: the most contrast, and the sharpest it is.
@@ -93,6 +95,7 @@ pub fn scan<B: Backend>(crew: &mut Crew<'_>, backend: &B, options: &ScanOptions)
         gathered: None,
         shots,
         tried,
+        refuted: Vec::new(),
         passed: Vec::new(),
         contrast: Vec::new(),
         sharpest: Vec::new(),
@@ -255,6 +258,7 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             sharpest: &self.sharpest,
             bells: bells.as_ref(),
             places: &all,
+            refuted: &self.refuted,
             tried: &self.tried,
             range: self.range(places),
             coc_px,
@@ -278,18 +282,17 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             let places = self.places();
             // The bells of a few photos may see depths that are not there.
             let doubtful = fruitless >= DOUBTFUL && self.shots.len() < SURE;
-            let mut tolerance = None;
+            let (mut tolerance, mut sought) = (None, None);
             let point = match anchored {
                 Some(point) => Some(point),
                 None if self.gathered.is_none() => Some([0.5, 0.5]),
                 None => self
                     .known(&places, |known| {
                         tolerance = known.tolerance();
-                        if doubtful {
-                            known.next_by_contrast().or_else(|| known.next())
-                        } else {
-                            known.next()
-                        }
+                        let by_contrast = if doubtful { known.next_by_contrast() } else { None };
+                        let point = by_contrast.or_else(|| known.next())?;
+                        sought = known.bells.and_then(|bells| bells.depth_at(known.grid, point));
+                        Some(point)
                     })
                     .flatten(),
             };
@@ -321,10 +324,12 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             match self.take(Shot::new(Stage::Scan), &Aim::Point(point), &worth)? {
                 Taken::Photo(_) => (fruitless, failures) = (0, 0),
                 Taken::Known(at) => {
+                    self.refuted.extend(sought);
                     self.passed.push(at);
                     fruitless += 1;
                 }
                 Taken::NoLock => {
+                    self.refuted.extend(sought);
                     (self.crew.tell)(&Event::NoLock { af_point: point });
                     (fruitless, failures) = (fruitless + 1, failures + 1);
                     if failures == FAILURES {
