@@ -213,6 +213,21 @@ impl Wire {
         }
     }
 
+    /// Whether the widget of this name takes `value`, as far as it lists what it takes.
+    pub(super) fn offers(&self, name: &str, value: &str) -> bool {
+        match self.widget(name).map(|widget| widget.kind) {
+            Some(WidgetKind::Choice(choices)) => choices.is_empty() || choices.iter().any(|c| c == value),
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    /// Presses the shutter button of a camera that has no widget for that.
+    pub(super) fn trigger(&self) -> Result<()> {
+        let result = self.camera().and_then(|camera| camera.trigger_capture().wait());
+        result.map_err(|error| self.failed("the shutter", &error))
+    }
+
     /// Sets the widget of this name to `value`, a toggle to 0 or 1.
     pub(super) fn write(&self, name: &str, value: &str) -> Result<()> {
         let result = (|| {

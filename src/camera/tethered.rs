@@ -32,6 +32,8 @@ pub struct Tethered {
     before: Vec<(String, String)>,
     /// Whether the button is half pressed.
     pressed: bool,
+    /// Whether its shutter button is a widget, as on Sony bodies.
+    button: bool,
     /// Whether an AF point was set.
     pointed: bool,
     /// Whether it shoots without autofocus.
@@ -84,7 +86,7 @@ impl Tethered {
     pub fn open(port: &str, settle: Duration, flash: Duration) -> Result<Self> {
         let wire = open(port)?;
         let (model, capabilities, drive) = (wire.model(), wire.capabilities(), wire.drive());
-        let (before, charged_at) = (Vec::new(), Instant::now());
+        let (before, charged_at, button) = (Vec::new(), Instant::now(), wire.read("capture").is_some());
         Ok(Self {
             wire,
             model,
@@ -95,6 +97,7 @@ impl Tethered {
             flash,
             before,
             pressed: false,
+            button,
             pointed: false,
             held: false,
             late: RefCell::default(),
@@ -223,7 +226,9 @@ impl Tethered {
     fn release(&mut self) -> Result<()> {
         let deadline = Instant::now() + BUSY;
         loop {
-            let error = match self.wire.write("capture", "1") {
+            let pressed = if self.button { self.wire.write("capture", "1") } else { self.wire.trigger() };
+            let error = match pressed {
+                Ok(()) if !self.button => return Ok(()),
                 // It has fired: what becomes of the button is seen with the next word.
                 Ok(()) => {
                     let _ = self.wire.write("capture", "0");
@@ -314,7 +319,7 @@ impl Camera for Tethered {
 
     fn take_over(&mut self, before: &[(String, String)], remember: Remember<'_>) -> Result<()> {
         self.before = before.to_vec();
-        if let Some(mode) = self.focus_mode() {
+        if let Some(mode) = self.focus_mode().filter(|mode| self.wire.offers("focusmode", mode)) {
             self.change("focusmode", mode, remember)?;
         }
         if self.strategy() == Strategy::AfPoint {
