@@ -88,7 +88,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
             Device::Gpu(gpu) => scanned(crew, &GpuBackend::new(gpu, BAND_ROWS), &options, threads, talk),
         }?;
         if capture::planned(&crew.folder, &map, steps)?.is_none() {
-            let ends = ends(&crew.folder, &crew.session.asked, &map, sharpness.as_ref(), &CpuBackend)?;
+            let ends = ends(&crew.folder, &crew.session, &map, sharpness.as_ref(), &CpuBackend)?;
             let (folder, options) = (crew.folder.clone(), plan_options);
             plan::run(&plan::Request { folder, options, ends }, &INTERRUPT)?;
         }

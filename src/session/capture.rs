@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::file::{Asked, SessionFile, Shot, Stage};
+use super::file::{SessionFile, Shot, Stage};
 use super::scan::home;
 use super::shooting::{Aim, Crew, Event, Taken};
 use super::sweep::Ways;
 use crate::backend::Backend;
 use crate::bells::Bells;
-use crate::camera::{Point, Strategy};
+use crate::camera::{Lock, Point, Strategy};
 use crate::error::{Error, Result};
 use crate::files::{MapFile, PlanFile};
 use crate::frame::{Plane, Size};
@@ -20,6 +20,8 @@ use crate::positions::Axis;
 
 /// Miss, in steps, from which a step is tried once more.
 const MISS: f64 = 0.5;
+/// Gap between the photos of two steps, in steps, that is wide.
+const GAP: f64 = 1.4;
 /// Spots that are tried where the autofocus does not lock, beside the planned one.
 const NEIGHBOURS: usize = 3;
 /// Times a sweep goes through the steps that are missing, and photos that a step gets at the most.
@@ -130,19 +132,23 @@ fn bells<B: Backend>(
     })
 }
 
-/// Places on the map's focus axis of what is seen at the session's near and far points: the photos of a scan stand beside
-/// them by up to half a step. None where the blocks there do not tell.
+/// Places on the map's focus axis of what is seen at the session's near and far points: the photos of a sweep stand beside
+/// them by up to half a step. None where the autofocus found the point itself, or the blocks there do not tell.
 ///
 /// # Errors
 /// Those of reading the photos.
 pub fn ends<B: Backend>(
     folder: &Path,
-    asked: &Asked,
+    session: &SessionFile,
     map: &MapFile,
     scanned: Option<&Sharpness>,
     backend: &B,
 ) -> Result<[Option<f64>; 2]> {
-    let points = [asked.near, asked.far];
+    let focused = |point: &Point| {
+        let mut shots = session.of(Stage::Scan);
+        shots.any(|shot| shot.af_point == Some(*point) && shot.autofocus == Some(Lock::Locked))
+    };
+    let points = [session.asked.near, session.asked.far].map(|point| point.filter(|point| !focused(point)));
     if points.iter().all(Option::is_none) {
         return Ok([None; 2]);
     }
@@ -166,6 +172,26 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
             achieved.map_or(0.0, |at| (at - self.targets[step]).abs() / self.pitch)
         });
         misses.min_by(f64::total_cmp)
+    }
+
+    /// Place of a step's best photo, where it was found.
+    fn achieved(&self, step: usize) -> Option<f64> {
+        let shots = self.crew.session.of(Stage::Stack).filter(|shot| shot.step == Some(step));
+        let places = shots.filter_map(|shot| shot.achieved_depth.map(|depth| self.axis.place(depth)));
+        let off = |place: f64| (place - self.targets[step]).abs();
+        places.min_by(|&a, &b| off(a).total_cmp(&off(b)))
+    }
+
+    /// Whether a step is to be tried again: its best photo misses by more than half a step, or by less, and leaves a wide gap
+    /// to its neighbour.
+    fn falls_short(&self, step: usize) -> bool {
+        let Some(miss) = self.miss(step) else { return false };
+        let wide = |other: usize| {
+            let gap = self.achieved(step).zip(self.achieved(other)).map(|(a, b)| (a - b).abs());
+            gap.is_some_and(|gap| gap > GAP * self.pitch)
+        };
+        let neighbours = [step.checked_sub(1), Some(step + 1).filter(|&next| next < self.targets.len())];
+        miss > MISS || (miss > 0.5 * MISS && neighbours.into_iter().flatten().any(wide))
     }
 
     fn photos(&self, step: usize) -> usize {
@@ -279,10 +305,10 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
         self.look()?;
         // What missed its target gets another spot, once, and then steps of the lens where it takes them.
         for step in 0..self.plan.steps.len() {
-            if self.photos(step) == 1 && self.miss(step).is_some_and(|miss| miss > MISS) {
+            if self.photos(step) == 1 && self.falls_short(step) {
                 self.focus_step(step, 1)?;
                 self.look()?;
-                if self.miss(step).is_some_and(|miss| miss > MISS) && self.crew.camera.nudge_sizes() > 0 {
+                if self.falls_short(step) && self.crew.camera.nudge_sizes() > 0 {
                     self.by_nudges(step)?;
                 }
             }

@@ -31,7 +31,7 @@ const TEXTURED: f32 = 0.012;
 /// Tried points keep others away by so much of the width.
 const APART: f64 = 0.035;
 /// Share of the textured blocks that may stay without a sharp photo: there are always some at the edges of things.
-const LEFT: f64 = 0.002;
+const LEFT: f64 = 0.004;
 /// What a gap counts after each autofocus that did not lead into it.
 const HOPE: f64 = 0.3;
 /// Blocks of other depths around a block, in the width of the sharp range, that make it a bad place to focus.
