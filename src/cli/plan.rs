@@ -85,9 +85,7 @@ pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
     let options = args.plan.options(&args.sharp)?;
     let session = SessionFile::read(&args.folder)?;
     let ends = match &session {
-        Some(session) => {
-            ends(&args.folder, &session, &MapFile::read(&args.folder)?, None, &CpuBackend)?
-        }
+        Some(session) => ends(&args.folder, session, &MapFile::read(&args.folder)?, None, &CpuBackend)?,
         None => [None; 2],
     };
     let plan = plan::run(&Request { folder: args.folder.clone(), options, ends }, &INTERRUPT)?;

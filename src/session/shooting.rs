@@ -62,7 +62,7 @@ pub struct Crew<'a> {
     /// Told everything.
     pub tell: &'a (dyn Fn(&Event<'_>) + Sync),
     /// Asked, with a sentence, whether to go on though something changed.
-    pub ask: Box<dyn Fn(&str) -> Result<bool> + Send>,
+    pub ask: Ask,
     /// A Ctrl-C.
     pub interrupt: &'a AtomicBool,
     /// When the photo before was safe, or the work began: what comes before the next one counts for that.
@@ -70,6 +70,9 @@ pub struct Crew<'a> {
     /// What autofocuses took since then that led to no photo.
     pub sought: Duration,
 }
+
+/// Whoever is asked a question to say yes or no to.
+pub type Ask = Box<dyn Fn(&str) -> Result<bool> + Send>;
 
 /// How to focus for a photo.
 #[derive(Clone, Debug, PartialEq)]
