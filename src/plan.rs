@@ -154,6 +154,16 @@ pub fn plan(scene: &Scene, targets: &[f64], step: f64, options: &PlanOptions) ->
         .collect()
 }
 
+/// The step for `target` at a given spot, in fractions of width and height; `step` is the distance between two targets.
+pub fn at_spot(scene: &Scene, [x, y]: [f64; 2], target: f64, step: f64, af_size: f64) -> Step {
+    let spots = Spots::new(scene, af_size);
+    let at = |fraction: f64, side: u32| ((fraction * f64::from(side)) as usize).min(side as usize - 1);
+    let centre = at(y, spots.lattice.height) * spots.lattice.width as usize + at(x, spots.lattice.width);
+    let nearest = spots.nearest(target as f32).unwrap_or(centre);
+    let described = spots.describe(centre, spots.alike(nearest, centre, step as f32), target, step);
+    Step { x, y, ..described }
+}
+
 /// Centres of the `count` spots that gravity likes next for `target`, at least a spot's side away from `taken` and from
 /// each other, as fractions of width and height; `step` is the distance between two targets.
 pub fn alternatives(

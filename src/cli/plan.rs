@@ -86,7 +86,7 @@ pub fn run(args: &Args, talk: &Talk) -> Result<Exit> {
     let session = SessionFile::read(&args.folder)?;
     let ends = match &session {
         Some(session) => ends(&args.folder, session, &MapFile::read(&args.folder)?, None, &CpuBackend)?,
-        None => [None; 2],
+        None => Default::default(),
     };
     let plan = plan::run(&Request { folder: args.folder.clone(), options, ends }, &INTERRUPT)?;
     const SHOWN: usize = 8;

@@ -21,8 +21,17 @@ pub struct Request {
     pub folder: PathBuf,
     /// How to plan.
     pub options: PlanOptions,
-    /// Near and far end as places on the map's focus axis. Default: its outermost levels.
-    pub ends: [Option<f64>; 2],
+    /// Near and far end.
+    pub ends: [End; 2],
+}
+
+/// What is known of an end of the range beside the map.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct End {
+    /// Its place on the map's focus axis. Default: the outermost level.
+    pub place: Option<f64>,
+    /// Where the autofocus found it: fractions of the picture.
+    pub spot: Option<[f64; 2]>,
 }
 
 /// Radius in cells of the window in which texture is measured: 9 across.
@@ -41,10 +50,18 @@ pub fn run(request: &Request, interrupt: &Interrupt) -> Result<PlanFile> {
     check(interrupt)?;
     let axis = map.axis();
     let far = map.clusters.len() as f64 - 1.0;
-    let ends = [ends[0].unwrap_or(0.0), ends[1].unwrap_or(far)];
+    let spots = ends.map(|end| end.spot);
+    let ends = [ends[0].place.unwrap_or(0.0), ends[1].place.unwrap_or(far)];
     let needs = map.blur().map(|blur| needs(&scene, &blur, options.coc_px, ends));
     let (targets, pitch) = targets(&axis, ends, needs.as_deref(), options)?;
-    let steps = plan(&scene, &targets, pitch, options)?;
+    let mut steps = plan(&scene, &targets, pitch, options)?;
+    // Where the autofocus found an end before it will find it again, and no spot is surer.
+    let last = steps.len() - 1;
+    for (at, (spot, end)) in [0, last].into_iter().zip(spots.into_iter().zip(ends)) {
+        if let Some(spot) = spot.filter(|_| options.gravity && (targets[at] - end).abs() < 0.25 * pitch) {
+            steps[at] = crate::plan::at_spot(&scene, spot, targets[at], pitch, options.af_size);
+        }
+    }
     let coverage = needs.map(|needs| CoverageFile {
         coc_px: options.coc_px,
         overlap: options.overlap,

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::files::{MapFile, PlanFile};
 use crate::frame::{Plane, Size};
 use crate::pipeline::gather::{ALIKE, Seen, correlation, see, sharpness_grid};
-use crate::pipeline::plan::alternatives;
+use crate::pipeline::plan::{End, alternatives};
 use crate::positions::Axis;
 
 /// Miss, in steps, from which a step is tried once more.
@@ -143,14 +143,16 @@ pub fn ends<B: Backend>(
     map: &MapFile,
     scanned: Option<&Sharpness>,
     backend: &B,
-) -> Result<[Option<f64>; 2]> {
+) -> Result<[End; 2]> {
     let focused = |point: &Point| {
         let mut shots = session.of(Stage::Scan);
         shots.any(|shot| shot.af_point == Some(*point) && shot.autofocus == Some(Lock::Locked))
     };
-    let points = [session.asked.near, session.asked.far].map(|point| point.filter(|point| !focused(point)));
+    let asked = [session.asked.near, session.asked.far];
+    let spots = asked.map(|point| point.filter(focused));
+    let points = asked.map(|point| point.filter(|point| !focused(point)));
     if points.iter().all(Option::is_none) {
-        return Ok([None; 2]);
+        return Ok(spots.map(|spot| End { place: None, spot }));
     }
     let bells = bells(folder, map, scanned, backend)?;
     let grid = sharpness_grid(Size::new(map.width, map.height));
@@ -160,7 +162,8 @@ pub fn ends<B: Backend>(
     let axis = map.axis();
     let close =
         |place: Option<f64>, level: f64| place.filter(|&place| (axis.depth(place) - level).abs() <= 1.0);
-    Ok([close(places[0], 0.0), close(places[1], last)])
+    let found = [close(places[0], 0.0), close(places[1], last)];
+    Ok([0, 1].map(|end| End { place: found[end], spot: spots[end] }))
 }
 
 impl<B: Backend> Capture<'_, '_, '_, B> {
