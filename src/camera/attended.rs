@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{
-    Camera, Condition, Exposed, Keep, Lock, Nudge, PhotoFile, Point, Remember, Strategy, is_picture,
+    Camera, Condition, Exposed, Keep, Lock, Nudge, PhotoFile, Point, Remember, Strategy, is_picture, is_same,
 };
 use crate::error::{Error, Result};
 
@@ -37,7 +37,8 @@ impl<'a> Attended<'a> {
     ) -> Result<Self> {
         let mut known = photos(folder)?;
         let old = |path: &Path| since.is_none_or(|since| arrived(path).is_none_or(|at| at <= since));
-        known.retain(|path| old(path) || taken.iter().any(|taken| are_same(path, taken)));
+        let known_by = |bytes: Vec<u8>| taken.iter().any(|taken| is_same(taken, &bytes));
+        known.retain(|path| old(path) || std::fs::read(path).is_ok_and(known_by));
         Ok(Self { folder: folder.to_owned(), known, say, interrupt })
     }
 }
@@ -47,12 +48,6 @@ fn photos(folder: &Path) -> Result<BTreeSet<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "reading"))?;
     let paths = entries.map(|entry| Ok(entry.map_err(Error::io(folder, "reading"))?.path()));
     paths.filter(|path| path.as_ref().map_or(true, |path| is_picture(&path.to_string_lossy()))).collect()
-}
-
-/// Whether two files have the same bytes.
-fn are_same(a: &Path, b: &Path) -> bool {
-    let length = |path: &Path| std::fs::metadata(path).map(|data| data.len()).ok();
-    length(a) == length(b) && std::fs::read(a).ok().is_some_and(|bytes| Some(bytes) == std::fs::read(b).ok())
 }
 
 /// When a file came into its folder: what copies photos may give them the camera's time.

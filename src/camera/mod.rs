@@ -52,6 +52,12 @@ pub fn is_picture(name: &str) -> bool {
     ["jpg", "jpeg", "png", "tif", "tiff"].contains(&ending.as_str())
 }
 
+/// Whether the file at `path` has just these bytes.
+pub fn is_same(path: &Path, bytes: &[u8]) -> bool {
+    std::fs::metadata(path).is_ok_and(|there| there.len() == bytes.len() as u64)
+        && std::fs::read(path).is_ok_and(|there| there[..] == *bytes)
+}
+
 impl std::fmt::Debug for PhotoFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({} bytes)", self.name, self.bytes.len())

@@ -74,13 +74,13 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
     let body = args.camera.body(talk)?;
     let say = |text: &str| talk.say(text);
     let camera = args.camera.open(&body, &args.output, &say)?;
-    let photos = options.max_photos + steps.unwrap_or(options.max_photos);
+    let most = [options.max_photos, steps.unwrap_or(options.max_photos)];
     if args.camera.dry_run() {
-        return dry_run(camera, &args.output, [options.max_photos, photos - options.max_photos], talk);
+        return dry_run(camera, &args.output, most, talk);
     }
     let held = tether::hold(&args.output, true)?;
     let tell = |event: &Event<'_>| tether::tell(talk, event);
-    let mut crew = held.crew(asked, &args.camera, camera, photos, &tell, talk)?;
+    let mut crew = held.crew(asked, &args.camera, camera, most.iter().sum(), &tell, talk)?;
     let device = Device::open(device, talk)?;
     let captured = tether::with_camera(&mut crew, |crew| {
         let (map, sharpness) = match &device {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use super::file::{Pending, SessionFile, Shot, Stage};
-use crate::camera::{Camera, Exposed, Lock, Nudge, PhotoFile, Point, is_picture};
+use crate::camera::{Camera, Exposed, Lock, Nudge, PhotoFile, Point, is_picture, is_same};
 use crate::error::{Error, Result};
 use crate::image_io;
 
@@ -445,12 +445,6 @@ fn is_ours(name: &str) -> bool {
     let Some((stem, ending)) = name.rsplit_once('.') else { return false };
     let stem = stem.strip_prefix("step_").unwrap_or(stem);
     ending != "xmp" && !stem.is_empty() && stem.chars().all(|c| c.is_ascii_digit() || c == '_')
-}
-
-/// Whether the file at `path` has just these bytes.
-fn is_same(path: &Path, bytes: &[u8]) -> bool {
-    std::fs::metadata(path).is_ok_and(|there| there.len() == bytes.len() as u64)
-        && std::fs::read(path).is_ok_and(|there| there[..] == *bytes)
 }
 
 /// Ending of a file name, in small letters.
