@@ -187,40 +187,45 @@ fn rest(curves: &[Vec<f64>]) -> f64 {
 /// The bell's value in every photo, for every place of its middle.
 struct Shapes {
     depths: Vec<f64>,
-    /// One row a depth.
+    /// One row a photo, of a value for every depth.
     values: Vec<Vec<f64>>,
+    /// Of every depth: Σ value, Σ value².
+    sums: Vec<[f64; 2]>,
 }
 
 impl Shapes {
     fn new(photos: &[(f64, &[f32])], [low, high]: [f64; 2], width: f64) -> Self {
         let step = (high - low) / PLACES as f64;
         let depths: Vec<f64> = (0..=PLACES).map(|i| low + step * i as f64).collect();
-        let row = |&depth: &f64| photos.iter().map(|photo| bell((photo.0 - depth) / width)).collect();
-        let values = depths.iter().map(row).collect();
-        Self { depths, values }
+        let row = |&(at, _): &(f64, &[f32])| depths.iter().map(|depth| bell((at - depth) / width)).collect();
+        let values: Vec<Vec<f64>> = photos.iter().map(row).collect();
+        let mut sums = vec![[0.0; 2]; depths.len()];
+        for row in &values {
+            for (sums, value) in sums.iter_mut().zip(row) {
+                sums[0] += value;
+                sums[1] += value * value;
+            }
+        }
+        Self { depths, values, sums }
     }
 
     /// The bell that fits a block's curve best, and its mean squared misfit as a share of its peak.
     fn fit(&self, curve: &[f64], usual: f64) -> (Bell, f64) {
         let peak = curve.iter().copied().fold(0.0, f64::max).max(1e-9);
+        let mut products = vec![0.0; self.depths.len()];
+        for (value, row) in curve.iter().zip(&self.values) {
+            products.iter_mut().zip(row).for_each(|(product, shape)| *product += value * shape);
+        }
+        // Least squares for height and rest, the rest pulled toward the usual as if by one more photo.
+        let n = curve.len() as f64 + REST_PULL;
+        let v = curve.iter().sum::<f64>() + REST_PULL * usual;
+        let vv = curve.iter().map(|value| value * value).sum::<f64>() + REST_PULL * usual * usual;
         let mut best = (f64::MAX, 0, 0.0, 0.0);
-        for (index, shape) in self.values.iter().enumerate() {
-            // Least squares for height and rest, the rest pulled toward the usual.
-            let mut sums = [REST_PULL, 0.0, 0.0, REST_PULL * usual, 0.0];
-            for (value, shape) in curve.iter().zip(shape) {
-                sums[0] += 1.0;
-                sums[1] += shape;
-                sums[2] += shape * shape;
-                sums[3] += value;
-                sums[4] += value * shape;
-            }
-            let [n, s, ss, v, vs] = sums;
+        for (index, (&[s, ss], vs)) in self.sums.iter().zip(products).enumerate() {
             let height = ((n * vs - s * v) / (n * ss - s * s).max(1e-12)).max(0.0);
             let rest = ((v - height * s) / n).max(0.0);
-            let pulled = REST_PULL * (rest - usual).powi(2);
-            let misfits =
-                curve.iter().zip(shape).map(|(value, shape)| (value - rest - height * shape).powi(2));
-            let cost = misfits.sum::<f64>() + pulled;
+            let cost = vv + n * rest * rest + height * height * ss
+                - 2.0 * (rest * v + height * vs - height * rest * s);
             if cost < best.0 {
                 best = (cost, index, height, rest);
             }
@@ -230,7 +235,7 @@ impl Shapes {
             (height / (CLEAR * peak)).min(1.0) * (peak / (3.0 * usual.max(1e-9)) - 0.5).clamp(0.0, 1.0);
         let inside = index > 0 && index + 1 < self.depths.len();
         let weight = if inside && clear > 0.2 { clear } else { 0.0 };
-        let cost = cost / (curve.len() as f64 * peak * peak);
+        let cost = cost.max(0.0) / (curve.len() as f64 * peak * peak);
         (Bell { depth: self.depths[index], height, rest, weight }, cost)
     }
 }

@@ -4,15 +4,17 @@
 //! next capture fail: so the button is half pressed, the focus waited for, the shutter released, and the files are taken
 //! as they are announced.
 
+mod fetch;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use self::fetch::{COMING, Fetched};
 use super::capabilities::DriveValues;
-use super::gphoto::{Happening, Wire, open};
+use super::gphoto::{Wire, open};
 use super::{
     Camera, Capabilities, Condition, Exposed, Keep, Lock, Nudge, PhotoFile, Point, Remember, Strategy,
-    is_picture,
 };
 use crate::error::{Error, Result};
 
@@ -38,6 +40,8 @@ pub struct Tethered {
     pointed: bool,
     /// Whether it shoots without autofocus.
     held: bool,
+    /// Photos in a row of which the picture came without the RAW file.
+    without_raw: u32,
     /// Files of earlier exposures that came late.
     late: RefCell<Vec<PhotoFile>>,
     /// Before this, a flash is not charged.
@@ -60,23 +64,27 @@ const INDICATIONS: [&str; 2] = ["focusindication", "d213"];
 const FOCUSING: Duration = Duration::from_secs(8);
 /// From one look at the focus to the next.
 const GLANCE: Duration = Duration::from_millis(12);
-/// A photo's files come no later than this after the end of the exposure.
-const COMING: Duration = Duration::from_secs(15);
-/// After the one to look at, a photo's other file comes no later.
-const SECOND: Duration = Duration::from_secs(5);
+/// The camera shows a mode that was set no later than this.
+const SHOWING: Duration = Duration::from_secs(2);
 /// How long a camera that is busy is asked again.
 const BUSY: Duration = Duration::from_secs(12);
 /// From one time to the next.
 const BETWEEN: Duration = Duration::from_millis(100);
-/// After a left-over file another is waited for so long.
-const LEFT_OVER: Duration = Duration::from_millis(700);
 /// After a nudge the lens is still no sooner.
 const NUDGED: Duration = Duration::from_millis(60);
 /// And after the largest ones.
 const NUDGED_FAR: Duration = Duration::from_millis(120);
 /// Settings that make photos look alike, as the driver names them.
-const SETTINGS: [&str; 7] =
-    ["expprogram", "iso", "f-number", "shutterspeed", "exposurecompensation", "imagequality", "imagesize"];
+const SETTINGS: [&str; 8] = [
+    "expprogram",
+    "iso",
+    "f-number",
+    "shutterspeed",
+    "exposurecompensation",
+    "imagequality",
+    "imagesize",
+    "capturetarget",
+];
 
 impl Tethered {
     /// Opens the camera at `port`, which rests for `settle` before each photo and for `flash` after it.
@@ -100,6 +108,7 @@ impl Tethered {
             button,
             pointed: false,
             held: false,
+            without_raw: 0,
             late: RefCell::default(),
             charged_at,
         })
@@ -148,23 +157,6 @@ impl Tethered {
         }
     }
 
-    /// Takes in what the camera has told meanwhile: a file among it is an earlier exposure's, and kept for
-    /// [`Camera::left_over`] unless it is here already.
-    fn drain(&self) -> Result<()> {
-        for _ in 0..64 {
-            match self.wire.next(Duration::from_millis(1))? {
-                Happening::Nothing => break,
-                Happening::File(file) => match patiently(|| self.wire.fetch(&file)) {
-                    Ok(bytes) => self.late.borrow_mut().push(PhotoFile { name: file.name(), bytes }),
-                    Err(error @ Error::CameraGone(_)) => return Err(error),
-                    Err(error) => tracing::debug!("{error}"),
-                },
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Whether the focus is found, as the camera shows it.
     fn indication(&self) -> Option<Lock> {
         let shown = INDICATIONS.iter().find_map(|name| self.wire.read(name))?;
@@ -175,21 +167,24 @@ impl Tethered {
         }
     }
 
-    /// Files that a photo has, by the quality.
-    fn files(&self) -> usize {
-        let quality = self.wire.read("imagequality").unwrap_or_default();
-        if quality.contains("RAW") && quality.contains('+') { 2 } else { 1 }
-    }
-
-    /// How long the shutter is open, as far as it is told.
-    fn exposure_time(&self) -> Duration {
-        let shown = self.wire.read("shutterspeed").unwrap_or_default();
-        let number = |text: &str| text.trim_end_matches('"').parse::<f64>().ok();
-        let seconds = match shown.split_once('/') {
-            Some((over, under)) => number(over).zip(number(under)).map(|(over, under)| over / under),
-            None => number(&shown),
-        };
-        Duration::try_from_secs_f64(seconds.unwrap_or(1.0).clamp(0.0, 900.0)).unwrap_or_default()
+    /// Whether the focus mode is what it was set to: a switch on the lens or the body may stand against it.
+    fn assert_focus_mode(&self, mode: &str) -> Result<()> {
+        let deadline = Instant::now() + SHOWING;
+        loop {
+            let Some(shown) = self.wire.read("focusmode") else { return Ok(()) };
+            // Of several kinds of autofocus any will do.
+            if (shown == MANUAL) == (mode == MANUAL) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let wanted = if mode == MANUAL { "MF" } else { "AF" };
+                return Err(Error::Camera(format!(
+                    "the focus mode stays {shown}: set the AF/MF switch of the lens, or of the camera, to {wanted}, then run \
+                     the same command again"
+                )));
+            }
+            std::thread::sleep(BETWEEN);
+        }
     }
 
     /// Why a photo could not be taken, if its supplies tell.
@@ -245,42 +240,6 @@ impl Tethered {
             }
         }
     }
-
-    /// Keeps `count` files as they are announced, until `deadline`: whether the one to look at is among them, when the first
-    /// was announced, how long they took.
-    fn fetch(
-        &self,
-        count: usize,
-        deadline: Instant,
-        keep: Keep<'_>,
-    ) -> Result<(bool, Option<Instant>, Duration)> {
-        let (mut seen, mut kept, mut announced, mut transfer) = (false, 0, None, Duration::ZERO);
-        let mut deadline = deadline;
-        while kept < count && Instant::now() < deadline {
-            if let Happening::File(file) = self.wire.next(Duration::from_millis(100))? {
-                let start = Instant::now();
-                announced.get_or_insert(start);
-                let fetched = patiently(|| self.wire.fetch(&file));
-                transfer += start.elapsed();
-                match fetched {
-                    Ok(bytes) => {
-                        let file = PhotoFile { name: file.name(), bytes };
-                        // Some bodies shoot RAW and JPEG, and send the JPEG alone.
-                        if is_picture(&file.name) {
-                            seen = true;
-                            deadline = deadline.min(Instant::now() + SECOND);
-                        }
-                        keep(file)?;
-                        kept += 1;
-                    }
-                    Err(error @ Error::CameraGone(_)) => return Err(error),
-                    // Announced late: an earlier photo's file, which is here already.
-                    Err(error) => tracing::debug!("{error}"),
-                }
-            }
-        }
-        Ok((seen, announced, transfer))
-    }
 }
 
 /// Does `work`, again and again as long as the camera is busy, up to [`BUSY`].
@@ -321,6 +280,7 @@ impl Camera for Tethered {
         self.before = before.to_vec();
         if let Some(mode) = self.focus_mode().filter(|mode| self.wire.offers("focusmode", mode)) {
             self.change("focusmode", mode, remember)?;
+            self.assert_focus_mode(mode)?;
         }
         if self.strategy() == Strategy::AfPoint {
             self.change("focusarea", SPOT_AREA, remember)?;
@@ -428,7 +388,11 @@ impl Camera for Tethered {
             return Err(self.explained(error));
         }
         // Long exposures may be followed by a dark one as long, against noise.
-        let (seen, announced, transfer) = self.fetch(count, start + 2 * time + COMING, keep)?;
+        let Fetched { seen, kept, announced, transfer } =
+            self.fetch(count, start + 2 * time + COMING, keep)?;
+        if count > 1 {
+            self.without_raw = if kept < count { self.without_raw + 1 } else { 0 };
+        }
         self.charged_at = Instant::now() + self.flash;
         self.let_go()?;
         if !seen {
@@ -442,28 +406,6 @@ impl Camera for Tethered {
     }
 
     fn left_over(&mut self, patience: Duration, keep: Keep<'_>) -> Result<()> {
-        for file in self.late.take() {
-            keep(file)?;
-        }
-        if patience.is_zero() {
-            return Ok(());
-        }
-        let mut deadline = Instant::now() + patience + 2 * self.exposure_time();
-        while Instant::now() < deadline {
-            if let Happening::File(file) = self.wire.next(Duration::from_millis(100))? {
-                match patiently(|| self.wire.fetch(&file)) {
-                    Ok(bytes) => {
-                        let file = PhotoFile { name: file.name(), bytes };
-                        if is_picture(&file.name) {
-                            deadline = deadline.min(Instant::now() + LEFT_OVER);
-                        }
-                        keep(file)?;
-                    }
-                    Err(error @ Error::CameraGone(_)) => return Err(error),
-                    Err(error) => tracing::debug!("{error}"),
-                }
-            }
-        }
-        Ok(())
+        self.fetch_left_over(patience, keep)
     }
 }

@@ -28,6 +28,12 @@ pub(super) struct Args {
     /// With --port: quality is RAW+JPEG when the body is switched on
     #[arg(long, conflicts_with = "render")]
     raw: bool,
+    /// With --port: RAW files stay on the card, as with "RAW+J PC Save Img: JPEG only"
+    #[arg(long, conflicts_with = "render")]
+    raw_stays: bool,
+    /// With --port: the AF/MF switch of the lens stands on MF
+    #[arg(long, conflicts_with = "render")]
+    lens_mf: bool,
     /// With --port and a picture as --scene: its depth map, dark near and bright far, or a depth.tif of nearfar map
     #[arg(long, value_name = "FILE", conflicts_with = "render")]
     depth: Option<PathBuf>,
@@ -65,7 +71,14 @@ pub(super) fn serve(
     };
     talk.say("making the scene…");
     let view = View::new(&subject, lens)?;
-    let settings = BodySettings { body: args.body, faults: args.fault.clone(), raw: args.raw, seed };
+    let settings = BodySettings {
+        body: args.body,
+        faults: args.fault.clone(),
+        raw: args.raw,
+        raw_stays: args.raw_stays,
+        lens_mf: args.lens_mf,
+        seed,
+    };
     let server = Server::start(args.port.unwrap_or(0), view, settings)?;
     let port = server.port_string();
     talk.say(&format!("a Sony ILCE-7RM3 (body {}); Ctrl-C switches it off. Try:", args.body));

@@ -55,7 +55,7 @@ pub fn run(args: &Args, device: &str, talk: &Talk) -> Result<Exit> {
     let filled = (args.fill && !dry_run).then(|| fill(folder, &map, talk)).transpose()?;
     let plan = PlanFile::read(folder, &map)?;
     let body = args.camera.body(talk)?;
-    let say = |text: &str| talk.say(text);
+    let say = |text: &str| talk.ask(text);
     let camera = args.camera.open(&body, folder, &say)?;
     let steps = plan.steps.len();
     if dry_run {

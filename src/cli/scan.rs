@@ -53,7 +53,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
     tether::check_ends(args.near, args.far)?;
     let asked = Asked { near: args.near, far: args.far, steps: None };
     let body = args.camera.body(talk)?;
-    let say = |text: &str| talk.say(text);
+    let say = |text: &str| talk.ask(text);
     let camera = args.camera.open(&body, &args.output, &say)?;
     if args.camera.dry_run() {
         return super::shoot::dry_run(camera, &args.output, [options.max_photos, 0], talk);

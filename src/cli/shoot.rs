@@ -72,7 +72,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
     };
     let asked = Asked { near: Some(args.near), far: Some(args.far), steps };
     let body = args.camera.body(talk)?;
-    let say = |text: &str| talk.say(text);
+    let say = |text: &str| talk.ask(text);
     let camera = args.camera.open(&body, &args.output, &say)?;
     let most = [options.max_photos, steps.unwrap_or(options.max_photos)];
     if args.camera.dry_run() {

@@ -53,8 +53,13 @@ impl Talk {
     /// A sentence for people, on stderr.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            self.bar.suspend(|| say(text));
+            self.ask(text);
         }
+    }
+
+    /// A sentence for people who are to do something, on stderr even when quiet.
+    pub fn ask(&self, text: &str) {
+        self.bar.suspend(|| say(text));
     }
 
     /// Something that happened: a line of JSON on stdout under --json, else `text` on stderr.
@@ -70,7 +75,7 @@ impl Talk {
 
     /// Something that people should know of, on stderr even when quiet.
     pub fn warn(&self, text: &str) {
-        self.bar.suspend(|| say(&format!("warning: {text}")));
+        self.ask(&format!("warning: {text}"));
     }
 
     /// The error that ends the command.

@@ -92,7 +92,8 @@ pub fn capture<B: Backend>(
     let mut capture =
         Capture { crew, backend, map, axis, bells, plan, targets, pitch, scene, unseen, started, taken: 0 };
     capture.look()?;
-    capture.crew.free_since = Instant::now();
+    // Autofocuses that led to no photo ended the scan.
+    (capture.crew.free_since, capture.crew.sought) = (Instant::now(), Duration::ZERO);
     match capture.crew.camera.strategy() {
         Strategy::AfPoint | Strategy::Manual => capture.by_autofocus()?,
         Strategy::Sweep | Strategy::Direct => capture.by_sweep()?,

@@ -52,14 +52,16 @@ pub fn readiness(condition: &Condition, strategy: Strategy, photos: usize) -> Re
             .must
             .push("the quality is RAW alone: set it to RAW+JPEG or JPEG, nearfar looks at the JPEG".into());
     }
-    if let Some(mode) = &condition.focus_mode {
-        let manual = mode.eq_ignore_ascii_case("manual");
+    // Canon's and Nikon's cards are read by cable; a Sony with this target sends nothing.
+    if setting("capturetarget").is_some_and(|target| target.eq_ignore_ascii_case("card")) {
+        let text = "pictures go to the card alone: set Still Img. Save Dest. to PC+Camera (capturetarget card+sdram)";
+        found.must.push(text.into());
+    }
+    if strategy == Strategy::AfPoint
+        && condition.focus_mode.as_ref().is_some_and(|mode| mode.eq_ignore_ascii_case("manual"))
+    {
         // The program sets the mode; a switch on the lens that stands on MF makes it manual for good.
-        if strategy == Strategy::AfPoint && manual {
-            found
-                .should
-                .push("the focus mode is manual: if the lens has an AF/MF switch, set it to AF".into());
-        }
+        found.should.push("the focus mode is manual: if the lens has an AF/MF switch, set it to AF".into());
     }
     found
 }
@@ -94,10 +96,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_what_to_do() {
-        let bad = condition(&[("expprogram", "A"), ("iso", "Auto ISO"), ("imagequality", "RAW")]);
+        let bad = condition(&[
+            ("expprogram", "A"),
+            ("iso", "Auto ISO"),
+            ("imagequality", "RAW"),
+            ("capturetarget", "card"),
+        ]);
         let bad = Condition { battery: Some(0), room: Some(0), focus_mode: Some("Manual".into()), ..bad };
         let found = readiness(&bad, Strategy::AfPoint, 49);
-        assert_eq!((found.must.len(), found.should.len()), (3, 3), "{found:?}");
+        assert_eq!((found.must.len(), found.should.len()), (4, 3), "{found:?}");
         assert!(found.must.iter().chain(&found.should).all(|text| text.contains(':')));
         let low = Condition { battery: Some(9), room: Some(20), ..condition(&[]) };
         assert_eq!(readiness(&low, Strategy::Sweep, 49).should.len(), 2);

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::choice::{Known, texture};
-use super::file::{Shot, Stage};
+use super::file::{Asked, Shot, Stage};
 use super::shooting::{Aim, Crew, Event, Taken};
 use super::sweep::Ways;
 use crate::backend::Backend;
@@ -373,9 +373,9 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             let shot = Shot { lens: Some(place), ..Shot::new(Stage::Scan) };
             self.take(shot, &Aim::Nudges(nudges), &|_| true)?;
             let places = self.places();
-            let (far, photos) = (self.crew.session.asked.far, self.photos());
+            let (asked, photos) = (self.crew.session.asked.clone(), self.photos());
             let still = self.is_still();
-            let told = self.known(&places, |known| (ended(known, far, photos), known.tolerance()));
+            let told = self.known(&places, |known| (ended(known, &asked, photos), known.tolerance()));
             let (reason, tolerance) = told.unwrap_or((None, None));
             let reason = still.then(|| "the lens is at its far stop".to_owned()).or(reason);
             if let Some(reason) = reason {
@@ -400,15 +400,17 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
     }
 }
 
-/// Why a sweep with so many photos can end, if it can.
-fn ended(known: &Known<'_>, far: Option<Point>, photos: usize) -> Option<String> {
+/// Why a sweep with so many photos between these ends can end, if it can.
+fn ended(known: &Known<'_>, asked: &Asked, photos: usize) -> Option<String> {
     if photos < KNOWING {
         return None;
     }
     let (bells, tolerance) = (known.bells?, known.tolerance()?);
     let now = *known.places.get(photos - 1)?;
-    let behind = |far: f64| now > far + 3.0 * tolerance;
-    if far.and_then(|far| bells.depth_at(known.grid, far)).is_some_and(behind) {
+    let behind =
+        |point: Point| bells.depth_at(known.grid, point).is_some_and(|depth| now > depth + 3.0 * tolerance);
+    // A near point that is still ahead may be the far one.
+    if asked.far.is_some_and(behind) && asked.near.is_none_or(behind) {
         return Some("the far point is behind".into());
     }
     let told: Vec<f64> = bells.believed().map(|bell| bell.depth).collect();

@@ -8,5 +8,6 @@ mod coverage;
 mod faults;
 mod gphoto2;
 mod gravity;
+mod refusals;
 mod resume;
 mod shooting;

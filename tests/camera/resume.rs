@@ -1,7 +1,6 @@
 //! Whatever goes wrong with the camera or the program: the session ends complete, or says why it stopped and the same
 //! command completes it, with no photo lost and none taken twice.
 
-use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,10 +12,10 @@ use super::gphoto2::{af_point_gphoto2, wait};
 use super::shooting::Stage;
 
 /// Steps of a session.
-const STEPS: usize = 9;
+pub const STEPS: usize = 9;
 
 /// A scene of few levels in few pixels: some nine photos of the scan.
-fn small(body: BodyKind, faults: &[&str]) -> Stage {
+pub fn small(body: BodyKind, faults: &[&str]) -> Stage {
     let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
     let settings = BodySettings { body, faults, seed: 1, ..BodySettings::default() };
     Stage::new(settings, SceneKind::Macro, Size::new(540, 360), 14.0)
@@ -44,7 +43,7 @@ fn survives(body: BodyKind, faults: &[String], causes: &[&str], lost: usize) {
 
 /// All steps are photographed, and the picture is merged.
 #[track_caller]
-fn complete(stage: &Stage, lost: usize) {
+pub fn complete(stage: &Stage, lost: usize) {
     let mut steps: Vec<u64> =
         stage.shots("stack").iter().map(|shot| shot["step"].as_u64().unwrap()).collect();
     steps.sort_unstable();
@@ -89,6 +88,7 @@ fn raw_files_are_kept_beside_their_pictures() {
         raw: true,
         faults: ["cut@3", "slow-card@5", "late-event@13"].map(|fault| fault.parse().unwrap()).into(),
         seed: 1,
+        ..BodySettings::default()
     };
     let stage = Stage::new(settings, SceneKind::Macro, Size::new(540, 360), 14.0);
     let (code, out, err) = stage.run(stage.shoot(STEPS));
@@ -246,25 +246,6 @@ fn a_long_exposure_is_waited_for_after_a_kill() {
     stage.assert_nothing_lost_or_doubled(0);
 }
 
-#[test]
-#[cfg_attr(not(gphoto2), ignore = "needs the gphoto2 command: make deps")]
-fn a_camera_that_another_program_has_is_left_to_it() {
-    let stage = small(BodyKind::Old, &[]);
-    let mut gphoto2 = Command::new("stdbuf");
-    gphoto2.args(["-oL", "gphoto2", "--port", &stage.server.port_string(), "--wait-event=60s"]);
-    let mut other = gphoto2.env("HOME", stage.path("")).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(other.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let (code, out, err) = stage.run(stage.shoot(STEPS));
-    assert!(code == 1 && err.contains("no other program has the camera open"), "{line}{code} {out}{err}");
-    assert!(!stage.path("session").exists() && stage.truth().is_empty());
-    other.kill().unwrap();
-    other.wait().unwrap();
-    let mut dry_run = stage.shoot(STEPS);
-    dry_run.arg("--dry-run");
-    assert_eq!(stage.run(dry_run).0, 0, "once it is free");
-}
-
 /// Ctrl-C as soon as so many photos are taken.
 #[cfg(unix)]
 fn interrupted_after(stage: &Stage, photos: usize) {
@@ -341,67 +322,4 @@ fn ctrl_c_sets_area_and_point_of_the_autofocus_back() {
     let state = stage.server.state();
     assert_eq!((state.focus_mode, state.focus_area, state.af_point), (2, area, [100, 280]));
     assert!(stage.session().get("set_back").is_none());
-}
-
-#[test]
-fn sessions_are_held_against_what_does_not_fit_them() {
-    let stage = small(BodyKind::Old, &[]);
-    let (code, out, err) = stage.run(stage.shoot(4));
-    assert_eq!(code, 0, "{out}{err}");
-    let port = stage.server.port_string();
-    let mut dry_run = stage.nearfar();
-    dry_run.args(["capture", "session", "--dry-run", "--camera", &port]);
-    let (code, out, _) = stage.run(dry_run);
-    assert!(code == 0 && out.contains("\"photos\":0"), "all are taken: {out}");
-    let camera = ["--camera", &port];
-    let refused = |args: &[&str], words: &str| {
-        let mut command = stage.nearfar();
-        command.args(args);
-        let (code, _, err) = stage.run(command);
-        assert!(matches!(code, 1 | 2) && err.contains(words), "{words}: {code} {err}");
-    };
-    let taken = stage.truth().len();
-    let shoot = |folder: &str, ends: [&str; 2], steps: &str, words: &str| {
-        let args = ["shoot", "-o", folder, "--near", ends[0], "--far", ends[1], "-n", steps];
-        refused(&[&args[..], &camera].concat(), words);
-    };
-    shoot("session", ["0.5,0.9", "0.5,0.1"], "4", "the session in session has");
-    shoot("new", ["0,2", "1,1"], "4", "fractions");
-    shoot("new", ["0,1", "0,1"], "4", "are the same");
-    shoot("new", ["0,1", "1,1"], "1", "2 to 999");
-    refused(&["scan", "-o", "new", "--camera", "ptpip:127.0.0.1:1:1"], "cannot be opened");
-    refused(&["scan", "-o", ".", "--camera", &port], "is no session");
-    refused(&["capture", "nowhere", "--camera", &port], "no session here");
-    let capture = ["capture", "session", "--camera", &port];
-    let plan = stage.path("session/plan.json");
-    let text = std::fs::read_to_string(&plan).unwrap();
-    for (from, to, words) in
-        [("\"x\": 0.", "\"x\": 7.", "outside the picture"), ("\"index\": 1", "\"index\": 5", "number them")]
-    {
-        std::fs::write(&plan, text.replacen(from, to, 1)).unwrap();
-        refused(&capture, words);
-    }
-    std::fs::write(&plan, "{").unwrap();
-    refused(&capture, "damaged");
-    std::fs::write(&plan, text).unwrap();
-    let file = stage.path("session/session.json");
-    let session = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, session.replace("ILCE-7RM3", "NIKON Z 9")).unwrap();
-    refused(&capture, "NIKON Z 9");
-    std::fs::write(&file, session.replace("\"iso\": \"100\"", "\"iso\": \"800\"")).unwrap();
-    refused(&capture, "settings changed");
-    assert_eq!(stage.truth().len(), taken, "nothing was photographed");
-}
-
-#[test]
-fn a_dry_run_photographs_nothing() {
-    let stage = small(BodyKind::Old, &[]);
-    let mut command = stage.shoot(STEPS);
-    command.arg("--dry-run");
-    let (code, out, err) = stage.run(command);
-    assert!(
-        code == 0 && out.contains("\"strategy\":\"sweep\"") && out.contains("\"photos\":49"),
-        "{out}{err}"
-    );
-    assert!(stage.truth().is_empty() && !stage.path("session").exists());
 }

@@ -81,6 +81,10 @@ pub struct BodySettings {
     pub faults: Vec<Fault>,
     /// Whether it starts with quality RAW+JPEG in place of JPEG. Default: JPEG.
     pub raw: bool,
+    /// Whether RAW files stay on the card, and pictures alone are sent. Default: both are sent.
+    pub raw_stays: bool,
+    /// Whether the lens's AF/MF switch stands on MF, so that the focus mode stays manual. Default: no.
+    pub lens_mf: bool,
     /// Decides everything random about it. Default: 0.
     pub seed: u64,
 }
@@ -338,6 +342,9 @@ impl Body {
             property::Access::Step => return Ok(()),
             property::Access::Set => {}
             _ => return Err(Refusal::ReadOnly),
+        }
+        if code == code::FOCUS_MODE && self.settings.lens_mf {
+            return Ok(());
         }
         // Newer versions send f-numbers in four bytes: the first two are the value.
         let value = property.kind.read(data).filter(|&value| property.takes(value));

@@ -137,7 +137,7 @@ pub(super) fn registers(settings: &BodySettings) -> Vec<Property> {
             code::FOCUS_MODE,
             Kind::U16,
             Access::Set,
-            2,
+            if settings.lens_mf { MANUAL } else { 2 },
             list(&[MANUAL, 2, 0x8004, 0x8005, DIRECT_MANUAL]),
         ),
         Property::new(0x500b, Kind::U16, Access::Set, 0x8001, list(&[0x8001, 0x8002, 0x8004])),

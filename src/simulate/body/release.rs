@@ -263,7 +263,7 @@ impl Body {
         let writing = if self.strikes(FaultKind::SlowCard, shot) { SLOW_WRITING } else { WRITING };
         self.pending.push(Pending { shot, ready_at: self.now + exposure.time + writing });
         let quality = self.value(code::QUALITY);
-        let raw = [RAW_ONLY, RAW_AND_JPEG].contains(&quality);
+        let raw = [RAW_ONLY, RAW_AND_JPEG].contains(&quality) && !self.settings.raw_stays;
         self.orders.push(Order::Expose { shot, position, exposure, jpeg: quality != RAW_ONLY, raw });
     }
 
