@@ -1,11 +1,7 @@
 //! Where the levels stand along the focus axis, from the focus curves of many cells at once. CPU only.
-//!
-//! Blur grows with the distance from the plane of focus in inverse object distance (the thin lens), so all focus curves
-//! are one bell shape, shifted by the depth of their cell and widened by how fine its texture is. The steps between the
-//! levels are what makes the curves of all cells fit together: a bundle adjustment (Triggs et al. 2000), the levels in
-//! place of the cameras, with the cells' own unknowns eliminated by the Schur complement.
 
-use nalgebra::{Cholesky, DMatrix, DVector, Matrix3, Vector3};
+mod bundle;
+
 use serde::{Deserialize, Serialize};
 
 /// Levels that a sample spans at the most: both sides of its peak, where the curve stands clear of noise.
@@ -13,34 +9,8 @@ pub const SPAN: usize = 5;
 /// Samples that a level should have where it can.
 pub const PER_LEVEL: usize = 150;
 
-/// Iterations at the most, and the change, in usual steps, below which the positions have settled. Even stacks take six;
-/// long ones whose steps grow steadily take the most, as nearly any smooth bend of the axis fits nearly as well.
-const ITERATIONS: usize = 40;
-const SETTLED: f64 = 1e-3;
-/// Furthest that a level moves in an iteration.
-const REACH: f64 = 0.3;
-/// Misfit, in logarithms, from which a value counts less (Cauchy weights): other depths nearby, noise.
-const MISFIT: f64 = 0.1;
-/// Pull of the steps toward their neighbours, against which samples count as 1: fills in where no sample tells.
-const EVENNESS: f64 = 0.5;
-/// Shortest step, of the usual one, before all are scaled to the whole length.
-const SHORTEST: f64 = 0.1;
-/// Width of a bell, in usual steps, before any sample tells.
-const WIDTH: f64 = 1.5;
-/// Pull of a bell's width toward the usual one: how fine texture is hangs little on its depth, and without it a smooth bend
-/// of the axis would fit as well as none.
-const WIDTH_PULL: f64 = 1e-2;
-/// Exponent of the bells' flanks before any sample tells, and its range.
-const FLANK: f64 = 1.2;
-const FLANKS: [f64; 2] = [0.4, 6.0];
-
-/// Unknowns that a cell has of its own: depth, width and height of its bell.
-const OWN: usize = 3;
 /// Samples a level below which the pictures do not tell.
 const FEWEST: usize = 3;
-/// Factor by which neighbouring cells, whose curves err alike, make the positions less certain than as many independent
-/// ones would; measured on rendered stacks.
-const ALIKE: f64 = 8.0;
 
 /// A cell's focus measure in the levels around its peak.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,41 +59,8 @@ pub fn positions(samples: &[Sample], levels: usize, told: Option<&[f64]>) -> Pos
     if span < 4 || samples.len() < FEWEST * levels {
         return Positions { at: start, uncertainty: Vec::new(), source };
     }
-    let mut bells: Vec<Bell> = samples.iter().map(|sample| Bell::new(sample, span, &start)).collect();
-    let (mut at, mut flank) = (start.clone(), FLANK);
-    for _ in 0..ITERATIONS {
-        let Some(moved) = step(&mut bells, &at, &start, flank) else { break };
-        let before = at.clone();
-        for (at, moved) in at.iter_mut().zip(moved.iter()) {
-            *at += moved;
-        }
-        flank = (flank + moved[levels]).clamp(FLANKS[0], FLANKS[1]);
-        keep_rising(&mut at);
-        if before.iter().zip(&at).all(|(before, at)| (before - at).abs() < SETTLED) {
-            break;
-        }
-    }
-    let uncertainty = uncertainty(&mut bells, &at, &start, flank);
+    let (at, uncertainty) = bundle::adjust(samples, span, &start);
     Positions { at, uncertainty, source: Source::FocusCurves }
-}
-
-/// Standard deviations of the levels: the inverse of the normal equations, times the variance of the misfits.
-fn uncertainty(bells: &mut [Bell], at: &[f64], start: &[f64], flank: f64) -> Vec<f64> {
-    let (matrix, _) = equations(bells, at, start, flank);
-    let Some(cholesky) = Cholesky::new(matrix) else { return Vec::new() };
-    let (mut squares, mut freedom) = (0.0, 0.0);
-    for bell in &*bells {
-        for (misfit, weight) in bell.misfits(at, flank) {
-            squares += weight * misfit * misfit;
-            freedom += weight;
-        }
-        freedom -= OWN as f64 * bell.weight;
-    }
-    let variance = squares / freedom.max(1.0);
-    let inverse = cholesky.inverse();
-    let last = at.len() - 1;
-    let deviation = |level: usize| ALIKE * (variance * inverse[(level, level)].max(0.0)).sqrt();
-    (0..=last).map(|level| if level == 0 || level == last { 0.0 } else { deviation(level) }).collect()
 }
 
 /// What a camera told, as positions; none unless it rises.
@@ -133,7 +70,7 @@ fn fitted(told: &[f64]) -> Option<Vec<f64>> {
     let mut at: Vec<f64> = told.iter().map(|place| (place - first) * scale).collect();
     let rises = at.windows(2).all(|pair| pair[1] > pair[0]);
     rises.then(|| {
-        keep_rising(&mut at);
+        bundle::keep_rising(&mut at);
         at
     })
 }
@@ -198,154 +135,6 @@ impl Axis {
         let segment = inner.iter().take_while(|&&at| at <= place).count();
         let (from, to) = (self.places[segment], self.places[segment + 1]);
         segment as f64 + (place - from) / (to - from)
-    }
-}
-
-/// One cell's curve: height − flank · ln(1 + ((position − depth)/width)²).
-struct Bell {
-    first: usize,
-    values: Vec<f64>,
-    weight: f64,
-    height: f64,
-    depth: f64,
-    /// Logarithm of the width.
-    breadth: f64,
-    /// What its own unknowns made of the present iteration, for when the levels have moved.
-    own: Option<Own>,
-}
-
-/// A bell's normal equations with the levels still in them.
-struct Own {
-    inverse: Matrix3<f64>,
-    gradient: Vector3<f64>,
-    /// Per level of the span and the flank.
-    cross: Vec<Vector3<f64>>,
-}
-
-impl Bell {
-    fn new(sample: &Sample, span: usize, start: &[f64]) -> Self {
-        let values = sample.values[..span].to_vec();
-        let peak = (0..span).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0);
-        let (height, depth) = (values[peak], start[sample.first + peak]);
-        let (first, weight) = (sample.first, sample.weight);
-        Self { first, values, weight, height, depth, breadth: WIDTH.ln(), own: None }
-    }
-
-    /// How far each value lies off the bell, and how much it counts.
-    fn misfits(&self, at: &[f64], flank: f64) -> impl Iterator<Item = (f64, f64)> {
-        self.values.iter().zip(&at[self.first..]).map(move |(value, at)| {
-            let u = (at - self.depth) / self.breadth.exp();
-            let misfit = value - (self.height - flank * (u * u).ln_1p());
-            (misfit, self.weight / (1.0 + (misfit / MISFIT).powi(2)))
-        })
-    }
-
-    /// Adds what this bell says about the levels `at` and the `flank`, its own unknowns eliminated.
-    fn add(
-        &mut self,
-        at: &[f64],
-        flank: f64,
-        usual: f64,
-        matrix: &mut DMatrix<f64>,
-        right: &mut DVector<f64>,
-    ) {
-        let (span, width) = (self.values.len(), self.breadth.exp());
-        let mut hessian = Matrix3::zeros();
-        let mut gradient = Vector3::new(0.0, 0.0, WIDTH_PULL * (usual - self.breadth));
-        let mut cross = vec![Vector3::zeros(); span + 1];
-        let last = at.len();
-        let index = |k: usize| if k == span { last } else { self.first + k };
-        for (k, (misfit, weight)) in self.misfits(at, flank).collect::<Vec<_>>().into_iter().enumerate() {
-            let u = (at[self.first + k] - self.depth) / width;
-            let log = (u * u).ln_1p();
-            let slope = -2.0 * flank * u / (1.0 + u * u);
-            let own = Vector3::new(1.0, -slope / width, -slope * u);
-            hessian += weight * own * own.transpose();
-            gradient += weight * misfit * own;
-            let (level, bend) = (slope / width, -log);
-            cross[k] += weight * level * own;
-            cross[span] += weight * bend * own;
-            matrix[(index(k), index(k))] += weight * level * level;
-            matrix[(last, index(k))] += weight * level * bend;
-            matrix[(index(k), last)] += weight * level * bend;
-            matrix[(last, last)] += weight * bend * bend;
-            right[index(k)] += weight * misfit * level;
-            right[last] += weight * misfit * bend;
-        }
-        hessian[(2, 2)] += WIDTH_PULL;
-        for i in 0..3 {
-            hessian[(i, i)] = hessian[(i, i)] * 1.0001 + 1e-9;
-        }
-        let Some(inverse) = hessian.try_inverse() else { return self.own = None };
-        for (k, left) in cross.iter().enumerate() {
-            let row = left.transpose() * inverse;
-            right[index(k)] -= (row * gradient)[0];
-            for (j, across) in cross.iter().enumerate() {
-                matrix[(index(k), index(j))] -= (row * across)[0];
-            }
-        }
-        self.own = Some(Own { inverse, gradient, cross });
-    }
-
-    /// Follows the levels by `moved`.
-    fn follow(&mut self, moved: &DVector<f64>) {
-        let Some(own) = self.own.take() else { return };
-        let span = self.values.len();
-        let mut right = own.gradient;
-        for (k, cross) in own.cross.iter().enumerate() {
-            let index = if k == span { moved.len() - 1 } else { self.first + k };
-            right -= moved[index] * cross;
-        }
-        let change = own.inverse * right;
-        self.height += change[0];
-        self.depth += change[1].clamp(-0.5, 0.5);
-        self.breadth = (self.breadth + change[2].clamp(-0.3, 0.3)).clamp(0.3_f64.ln(), 8.0_f64.ln());
-    }
-}
-
-/// One Gauss–Newton step: changes of the levels and, last, of the flank. `None` if the equations have no solution.
-fn step(bells: &mut [Bell], at: &[f64], start: &[f64], flank: f64) -> Option<DVector<f64>> {
-    let (matrix, right) = equations(bells, at, start, flank);
-    let moved = Cholesky::new(matrix)?.solve(&right).map(|moved| moved.clamp(-REACH, REACH));
-    bells.iter_mut().for_each(|bell| bell.follow(&moved));
-    Some(moved)
-}
-
-/// The normal equations of the levels and, last, the flank.
-fn equations(bells: &mut [Bell], at: &[f64], start: &[f64], flank: f64) -> (DMatrix<f64>, DVector<f64>) {
-    let levels = at.len();
-    let mut matrix = DMatrix::zeros(levels + 1, levels + 1);
-    let mut right = DVector::zeros(levels + 1);
-    let weight: f64 = bells.iter().map(|bell| bell.weight).sum();
-    let usual = bells.iter().map(|bell| bell.weight * bell.breadth).sum::<f64>() / weight.max(1e-9);
-    for bell in &mut *bells {
-        bell.add(at, flank, usual, &mut matrix, &mut right);
-    }
-    for (i, (at, start)) in at.windows(3).zip(start.windows(3)).enumerate() {
-        const CURVATURE: [f64; 3] = [1.0, -2.0, 1.0];
-        let bend = (at[0] - start[0]) - 2.0 * (at[1] - start[1]) + (at[2] - start[2]);
-        for (j, a) in CURVATURE.iter().enumerate() {
-            right[i + j] -= EVENNESS * a * bend;
-            for (k, b) in CURVATURE.iter().enumerate() {
-                matrix[(i + j, i + k)] += EVENNESS * a * b;
-            }
-        }
-    }
-    // Both ends stay; the flank needs something to hold on to where all curves lie in their tops.
-    let heavy = 1e6 * (1.0 + bells.len() as f64);
-    matrix[(0, 0)] += heavy;
-    matrix[(levels - 1, levels - 1)] += heavy;
-    matrix[(levels, levels)] += EVENNESS;
-    (matrix, right)
-}
-
-/// Widens steps below the shortest and fits the whole between 0 and the last index.
-fn keep_rising(at: &mut [f64]) {
-    let steps: Vec<f64> = at.windows(2).map(|pair| (pair[1] - pair[0]).max(SHORTEST)).collect();
-    let scale = steps.len() as f64 / steps.iter().sum::<f64>();
-    at[0] = 0.0;
-    for (i, step) in steps.iter().enumerate() {
-        at[i + 1] = at[i] + step * scale;
     }
 }
 

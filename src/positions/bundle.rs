@@ -1,0 +1,305 @@
+//! The steps between the levels, as what makes the focus curves of all cells fit together.
+//!
+//! Blur grows with the distance from the plane of focus in inverse object distance (the thin lens), so all focus curves
+//! are one bell shape, shifted by the depth of their cell and widened by how fine its texture is, on a floor of noise. It is
+//! a bundle adjustment (Triggs et al. 2000): the levels in place of the cameras, with the cells' own unknowns eliminated by
+//! the Schur complement.
+
+use nalgebra::{Cholesky, DMatrix, DVector, Matrix3, Vector3};
+
+use super::Sample;
+
+/// Iterations at the most, and the change, in usual steps, below which the positions have settled. Even stacks take six;
+/// long ones whose steps grow steadily take the most, as nearly any smooth bend of the axis fits nearly as well.
+const ITERATIONS: usize = 40;
+const SETTLED: f64 = 1e-3;
+/// Furthest that a level moves in an iteration.
+const REACH: f64 = 0.3;
+/// Misfit, in logarithms, from which a value counts less (Cauchy weights): other depths nearby, noise.
+const MISFIT: f64 = 0.15;
+/// Pull of the steps toward their neighbours, against which samples count as 1: fills in where no sample tells.
+const EVENNESS: f64 = 0.5;
+/// Shortest step, of the usual one, before all are scaled to the whole length.
+const SHORTEST: f64 = 0.1;
+/// Width of a bell, in usual steps, before any sample tells.
+const WIDTH: f64 = 1.5;
+/// Pull of a bell's width toward the usual one: how fine texture is hangs little on its depth, and without it a smooth bend
+/// of the axis would fit as well as none. About the variance of the misfits over that of the widths' logarithms.
+const WIDTH_PULL: f64 = 0.1;
+/// Share of the values that lie below the floor before any sample tells.
+const FLOORED: f64 = 0.002;
+/// Factor by which neighbouring cells, whose curves err alike, make the positions less certain than as many independent
+/// ones would; measured on rendered stacks.
+const ALIKE: f64 = 8.0;
+
+/// Unknowns that a cell has of its own: height, depth and width of its bell.
+const OWN: usize = 3;
+/// Unknowns of the shape that all bells have.
+const SHAPE: usize = 3;
+
+/// What all bells have in common.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    /// Exponent of the flanks.
+    flank: f64,
+    /// How much sooner the flanks turn steep: the part of u⁴ beside u².
+    knee: f64,
+    /// Logarithm of the measure that noise alone has.
+    floor: f64,
+}
+
+impl Shape {
+    /// Before any sample tells, and how strongly each is pulled back to it.
+    const START: [f64; 2] = [1.2, 0.5];
+    const PULLS: [f64; SHAPE] = [0.5, 0.5, 5.0];
+    const FLANKS: [f64; 2] = [0.4, 6.0];
+
+    fn new(samples: &[Sample], span: usize) -> Self {
+        let mut values: Vec<f64> = samples.iter().flat_map(|sample| sample.values[..span].to_vec()).collect();
+        let at = (values.len() as f64 * FLOORED) as usize;
+        let floor = *values.select_nth_unstable_by(at, f64::total_cmp).1;
+        Self { flank: Self::START[0], knee: Self::START[1], floor }
+    }
+
+    /// By how much each unknown is to be pulled to where it was at the start.
+    fn pull(&self, start: &Self) -> [f64; SHAPE] {
+        let back = [0.0, start.knee - self.knee, start.floor - self.floor];
+        std::array::from_fn(|i| Self::PULLS[i] * back[i])
+    }
+
+    fn moved(self, by: &[f64]) -> Self {
+        Self {
+            flank: (self.flank + by[0]).clamp(Self::FLANKS[0], Self::FLANKS[1]),
+            knee: (self.knee + by[1]).max(0.0),
+            floor: self.floor + by[2],
+        }
+    }
+
+    /// A bell's value at u widths from its middle, and what it changes by with its height, with u, and with the shape.
+    fn value(&self, height: f64, u: f64) -> Value {
+        let Self { flank, knee, floor } = *self;
+        let square = u * u;
+        let spread = 1.0 + square + knee * square * square;
+        let clear = height - flank * spread.ln();
+        // How much of the value is the bell's, and not the floor's.
+        let share = 1.0 / (1.0 + (floor - clear).clamp(-60.0, 60.0).exp());
+        let value = clear.max(floor) + (-(clear - floor).abs()).exp().ln_1p();
+        let slope = -flank * (2.0 * u + 4.0 * knee * square * u) / spread;
+        let by_shape = [-share * spread.ln(), -share * flank * square * square / spread, 1.0 - share];
+        Value { value, by_height: share, by_u: share * slope, by_shape }
+    }
+}
+
+/// A value of a bell, and its derivatives.
+struct Value {
+    value: f64,
+    by_height: f64,
+    by_u: f64,
+    by_shape: [f64; SHAPE],
+}
+
+/// Positions, from 0 to the number of levels − 1, and their standard deviations, by `samples` of `span` values; near
+/// `start`, where no sample tells.
+pub(super) fn adjust(samples: &[Sample], span: usize, start: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let mut bundle = Bundle::new(samples, span, start);
+    for _ in 0..ITERATIONS {
+        let Some(change) = bundle.step() else { break };
+        if change < SETTLED {
+            break;
+        }
+    }
+    let uncertainty = bundle.uncertainty();
+    (bundle.at, uncertainty)
+}
+
+/// All that is unknown.
+struct Bundle<'a> {
+    bells: Vec<Bell>,
+    at: Vec<f64>,
+    start: &'a [f64],
+    shape: Shape,
+    first_shape: Shape,
+}
+
+/// One cell's curve: ln(exp(height) / (1 + u² + knee · u⁴)^flank + exp(floor)) at u = (position − depth)/width.
+struct Bell {
+    first: usize,
+    values: Vec<f64>,
+    weight: f64,
+    height: f64,
+    depth: f64,
+    /// Logarithm of the width.
+    breadth: f64,
+    /// What its own unknowns made of the present iteration, for when the levels have moved.
+    own: Option<Own>,
+}
+
+/// A bell's normal equations with the common unknowns still in them.
+struct Own {
+    inverse: Matrix3<f64>,
+    gradient: Vector3<f64>,
+    /// Per level of the span, and of the shape.
+    cross: Vec<Vector3<f64>>,
+}
+
+/// The normal equations of all levels and, after them, the shape.
+struct Equations {
+    matrix: DMatrix<f64>,
+    right: DVector<f64>,
+}
+
+impl Bell {
+    fn new(sample: &Sample, span: usize, start: &[f64]) -> Self {
+        let values = sample.values[..span].to_vec();
+        let peak = (0..span).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0);
+        let (height, depth) = (values[peak], start[sample.first + peak]);
+        let (first, weight) = (sample.first, sample.weight);
+        Self { first, values, weight, height, depth, breadth: WIDTH.ln(), own: None }
+    }
+
+    /// How far each value lies off the bell, how much it counts, and the bell's value and place there.
+    fn misfits(&self, at: &[f64], shape: Shape) -> impl Iterator<Item = (f64, f64, f64, Value)> {
+        self.values.iter().zip(&at[self.first..]).map(move |(value, at)| {
+            let u = (at - self.depth) / self.breadth.exp();
+            let there = shape.value(self.height, u);
+            let misfit = value - there.value;
+            (misfit, self.weight / (1.0 + (misfit / MISFIT).powi(2)), u, there)
+        })
+    }
+
+    /// Place in the equations of the unknown `k`: levels of the span, then the shape.
+    fn index(&self, k: usize, levels: usize) -> usize {
+        if k < self.values.len() { self.first + k } else { levels + k - self.values.len() }
+    }
+
+    /// Adds what this bell says about the levels `at` and the `shape`, its own unknowns eliminated.
+    fn add(&mut self, at: &[f64], shape: Shape, usual: f64, equations: &mut Equations) {
+        let (span, width) = (self.values.len(), self.breadth.exp());
+        let Equations { matrix, right } = equations;
+        let mut hessian = Matrix3::zeros();
+        let mut gradient = Vector3::new(0.0, 0.0, WIDTH_PULL * (usual - self.breadth));
+        let mut cross = vec![Vector3::zeros(); span + SHAPE];
+        let index: Vec<usize> = (0..span + SHAPE).map(|k| self.index(k, at.len())).collect();
+        for (k, (misfit, weight, u, value)) in self.misfits(at, shape).enumerate() {
+            let own = Vector3::new(value.by_height, -value.by_u / width, -value.by_u * u);
+            hessian += weight * own * own.transpose();
+            gradient += weight * misfit * own;
+            let common = std::iter::once((k, value.by_u / width))
+                .chain(value.by_shape.into_iter().enumerate().map(|(i, slope)| (span + i, slope)));
+            for (i, slope) in common.clone() {
+                cross[i] += weight * slope * own;
+                right[index[i]] += weight * misfit * slope;
+                for (j, other) in common.clone() {
+                    matrix[(index[i], index[j])] += weight * slope * other;
+                }
+            }
+        }
+        hessian[(2, 2)] += WIDTH_PULL;
+        for i in 0..OWN {
+            hessian[(i, i)] = hessian[(i, i)] * 1.0001 + 1e-9;
+        }
+        let Some(inverse) = hessian.try_inverse() else { return self.own = None };
+        for (k, left) in cross.iter().enumerate() {
+            let row = left.transpose() * inverse;
+            right[index[k]] -= (row * gradient)[0];
+            for (j, across) in cross.iter().enumerate() {
+                matrix[(index[k], index[j])] -= (row * across)[0];
+            }
+        }
+        self.own = Some(Own { inverse, gradient, cross });
+    }
+
+    /// Follows the levels and the shape by `moved`.
+    fn follow(&mut self, moved: &DVector<f64>) {
+        let Some(own) = self.own.take() else { return };
+        let mut right = own.gradient;
+        for (k, cross) in own.cross.iter().enumerate() {
+            right -= moved[self.index(k, moved.len() - SHAPE)] * cross;
+        }
+        let change = own.inverse * right;
+        self.height += change[0];
+        self.depth += change[1].clamp(-0.5, 0.5);
+        self.breadth = (self.breadth + change[2].clamp(-0.3, 0.3)).clamp(0.3_f64.ln(), 8.0_f64.ln());
+    }
+}
+
+impl<'a> Bundle<'a> {
+    fn new(samples: &[Sample], span: usize, start: &'a [f64]) -> Self {
+        let bells = samples.iter().map(|sample| Bell::new(sample, span, start)).collect();
+        let shape = Shape::new(samples, span);
+        Self { bells, at: start.to_vec(), start, shape, first_shape: shape }
+    }
+
+    /// One Gauss–Newton step: the furthest that a level moved. `None` if the equations have no solution.
+    fn step(&mut self) -> Option<f64> {
+        let Equations { matrix, right } = self.equations();
+        let moved = Cholesky::new(matrix)?.solve(&right).map(|moved| moved.clamp(-REACH, REACH));
+        self.bells.iter_mut().for_each(|bell| bell.follow(&moved));
+        let before = self.at.clone();
+        self.at.iter_mut().zip(moved.iter()).for_each(|(at, moved)| *at += moved);
+        self.shape = self.shape.moved(&moved.as_slice()[self.at.len()..]);
+        keep_rising(&mut self.at);
+        Some(before.iter().zip(&self.at).map(|(before, at)| (before - at).abs()).fold(0.0, f64::max))
+    }
+
+    fn equations(&mut self) -> Equations {
+        let Self { bells, at, start, shape, first_shape } = self;
+        let levels = at.len();
+        let matrix = DMatrix::zeros(levels + SHAPE, levels + SHAPE);
+        let mut equations = Equations { matrix, right: DVector::zeros(levels + SHAPE) };
+        let weight: f64 = bells.iter().map(|bell| bell.weight).sum();
+        let usual = bells.iter().map(|bell| bell.weight * bell.breadth).sum::<f64>() / weight.max(1e-9);
+        for bell in &mut *bells {
+            bell.add(at, *shape, usual, &mut equations);
+        }
+        let Equations { matrix, right } = &mut equations;
+        for (i, (at, start)) in at.windows(3).zip(start.windows(3)).enumerate() {
+            const CURVATURE: [f64; 3] = [1.0, -2.0, 1.0];
+            let bend = (at[0] - start[0]) - 2.0 * (at[1] - start[1]) + (at[2] - start[2]);
+            for (j, a) in CURVATURE.iter().enumerate() {
+                right[i + j] -= EVENNESS * a * bend;
+                for (k, b) in CURVATURE.iter().enumerate() {
+                    matrix[(i + j, i + k)] += EVENNESS * a * b;
+                }
+            }
+        }
+        // Both ends stay; the shape needs something to hold on to where all curves lie in their tops.
+        let heavy = 1e6 * (1.0 + bells.len() as f64);
+        matrix[(0, 0)] += heavy;
+        matrix[(levels - 1, levels - 1)] += heavy;
+        for (i, back) in shape.pull(first_shape).into_iter().enumerate() {
+            matrix[(levels + i, levels + i)] += Shape::PULLS[i];
+            right[levels + i] += back;
+        }
+        equations
+    }
+
+    /// Standard deviations of the levels: the inverse of the normal equations, times the variance of the misfits. Empty
+    /// if they have none.
+    fn uncertainty(&mut self) -> Vec<f64> {
+        let Some(cholesky) = Cholesky::new(self.equations().matrix) else { return Vec::new() };
+        let (mut squares, mut freedom) = (0.0, 0.0);
+        for bell in &self.bells {
+            for (misfit, weight, ..) in bell.misfits(&self.at, self.shape) {
+                squares += weight * misfit * misfit;
+                freedom += weight;
+            }
+            freedom -= OWN as f64 * bell.weight;
+        }
+        let variance = squares / freedom.max(1.0);
+        let inverse = cholesky.inverse();
+        let last = self.at.len() - 1;
+        let deviation = |level: usize| ALIKE * (variance * inverse[(level, level)].max(0.0)).sqrt();
+        (0..=last).map(|level| if level == 0 || level == last { 0.0 } else { deviation(level) }).collect()
+    }
+}
+
+/// Widens steps below the shortest and fits the whole between 0 and the last index.
+pub(super) fn keep_rising(at: &mut [f64]) {
+    let steps: Vec<f64> = at.windows(2).map(|pair| (pair[1] - pair[0]).max(SHORTEST)).collect();
+    let scale = steps.len() as f64 / steps.iter().sum::<f64>();
+    at[0] = 0.0;
+    for (i, step) in steps.iter().enumerate() {
+        at[i + 1] = at[i] + step * scale;
+    }
+}
