@@ -5,7 +5,7 @@ mod bundle;
 use serde::{Deserialize, Serialize};
 
 /// Levels that a sample spans at the most: both sides of its peak, where the curve stands clear of noise.
-pub const SPAN: usize = 5;
+pub const SPAN: usize = 9;
 /// Samples that a level should have where it can.
 pub const PER_LEVEL: usize = 150;
 
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!((many.source, many.uncertainty[0], many.uncertainty[7]), (Source::FocusCurves, 0.0, 0.0));
         for (level, truth) in TRUTH.iter().enumerate().skip(1).take(6) {
             let (sure, unsure) = (many.uncertainty[level], few.uncertainty[level]);
-            assert!(sure > 0.0 && unsure > 2.0 * sure, "{level}: {sure} {unsure}");
+            assert!(sure > 0.0 && unsure > 1.15 * sure, "{level}: {sure} {unsure}");
             assert!((few.at[level] - truth).abs() < 3.0 * unsure.max(0.02), "{few:?}");
         }
     }
