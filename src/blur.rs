@@ -30,7 +30,7 @@ const BLOCKS: usize = 900;
 /// Believed blocks with which a part of the picture has a say of its own.
 const ENOUGH: usize = 25;
 /// Factor by which a part must differ from the whole, to count.
-const DIFFERS: f64 = 1.3;
+const DIFFERS: f64 = 1.4;
 
 impl Blur {
     /// From photos at places 0 … `length` of the focus axis and the sharpness of their blocks on `grid`, as variances.
