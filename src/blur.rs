@@ -29,6 +29,8 @@ pub const REGIONS: u32 = 3;
 const BLOCKS: usize = 900;
 /// Believed blocks with which a part of the picture has a say of its own.
 const ENOUGH: usize = 25;
+/// Width of the bells, in usual steps, below which they fall between the photos.
+const NARROWEST: f64 = 0.5;
 /// Factor by which a part must differ from the whole, to count.
 const DIFFERS: f64 = 1.4;
 
@@ -56,13 +58,20 @@ impl Blur {
         Some(Self { range_px, regions, length })
     }
 
+    /// Whether it can be reckoned with: it may have been edited by hand.
+    pub fn is_sound(&self) -> bool {
+        let all = self.regions.iter().chain([&self.range_px]);
+        [0, (REGIONS * REGIONS) as usize].contains(&self.regions.len())
+            && all.into_iter().all(|px| px.is_finite() && *px > 0.0)
+    }
+
     /// Distance on the focus axis that makes a circle of confusion of one pixel, at a point in fractions of the picture.
     pub fn per_px(&self, point: [f64; 2]) -> f64 {
         self.length / self.regions.get(region_of(point)).unwrap_or(&self.range_px)
     }
 }
 
-/// Width of the bells of these blocks.
+/// Width of the bells of these blocks; none where the photos stand too far apart to tell it.
 fn width(photos: &[(f64, &[f32])], blocks: &[usize]) -> Option<f64> {
     let picked: Vec<(f64, Vec<f32>)> = photos
         .iter()
@@ -70,6 +79,15 @@ fn width(photos: &[(f64, &[f32])], blocks: &[usize]) -> Option<f64> {
         .collect();
     let picked: Vec<(f64, &[f32])> = picked.iter().map(|(place, some)| (*place, &some[..])).collect();
     let bells = Bells::fit(&picked, None)?;
+    let mut places: Vec<f64> = photos.iter().map(|photo| photo.0).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    let mut steps: Vec<f64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let middle = steps.len() / 2;
+    let step = *steps.select_nth_unstable_by(middle, f64::total_cmp).1;
+    if bells.width < NARROWEST * step {
+        return None;
+    }
     (bells.believed().count() >= ENOUGH).then_some(bells.width)
 }
 

@@ -54,8 +54,7 @@ pub fn needs(scene: &Scene, blur: &Blur, coc_px: f64, ends: [f64; 2]) -> Vec<Nee
 /// The fewest planes of focus that show all `needs` sharp, rising, each shared by `overlap` (0 … 0.8) with its
 /// neighbour, as a share of what a photo shows sharp. Strays are not asked for.
 pub fn fewest(needs: &[Need], overlap: f64) -> Vec<f64> {
-    let mut needs = without_strays(needs);
-    needs.sort_by(|a, b| (a.depth + a.reach).total_cmp(&(b.depth + b.reach)));
+    let needs = without_strays(needs);
     let stabbed = |share: f64| stab(&needs, (1.0 - overlap) * share);
     let count = stabbed(1.0).len();
     // With the least reach that takes no more photos, none of them lies at the edge of what it is for.
@@ -69,11 +68,16 @@ pub fn fewest(needs: &[Need], overlap: f64) -> Vec<f64> {
 
 /// Greedy stabbing of `needs` by the end of their intervals: each photo in the middle of what is left to it.
 fn stab(needs: &[Need], share: f64) -> Vec<f64> {
+    let interval = |need: &Need| {
+        let (depth, reach) = (f64::from(need.depth), share * f64::from(need.reach));
+        (depth - reach, depth + reach)
+    };
+    // Where reaches differ, their share decides which ends first.
+    let mut intervals: Vec<(f64, f64)> = needs.iter().map(interval).collect();
+    intervals.sort_by(|a, b| a.1.total_cmp(&b.1));
     let mut photos = Vec::new();
     let mut held: Option<(f64, f64)> = None;
-    for need in needs {
-        let (depth, reach) = (f64::from(need.depth), share * f64::from(need.reach));
-        let (from, to) = (depth - reach, depth + reach);
+    for (from, to) in intervals {
         held = match held {
             Some((low, high)) if from <= high => Some((low.max(from), high.min(to))),
             done => {
@@ -133,6 +137,16 @@ mod tests {
     /// A thousand places from `from` to `to`.
     fn slope(from: f32, to: f32) -> Vec<Need> {
         (0..1000).map(|i| at(from + (to - from) * i as f32 / 999.0, 0.5)).collect()
+    }
+
+    #[test]
+    fn places_of_one_depth_may_reach_differently_far() {
+        let fine: Vec<Need> = (0..=200).map(|i| at(i as f32 * 0.05, 0.5)).collect();
+        let coarse = fine.iter().map(|need| at(need.depth, 2.0));
+        let mixed: Vec<Need> = fine.iter().copied().chain(coarse).collect();
+        let photos = fewest(&mixed, 0.3);
+        assert!(photos.windows(2).all(|pair| pair[1] > pair[0]), "{photos:?}");
+        assert_eq!(photos.len(), fewest(&fine, 0.3).len());
     }
 
     #[test]

@@ -289,8 +289,7 @@ impl MapFile {
     /// How fast blur grows along [`Self::axis`], if the pictures told.
     pub fn blur(&self) -> Option<Blur> {
         let length = self.clusters.len().max(2) as f64 - 1.0;
-        let sound = |blur: &Blur| blur.range_px.is_finite() && blur.range_px > 0.0;
-        self.blur.clone().filter(sound).map(|blur| Blur { length, ..blur })
+        self.blur.clone().filter(Blur::is_sound).map(|blur| Blur { length, ..blur })
     }
 
     /// Depth as depth.tif holds it → places on [`Self::axis`].

@@ -59,8 +59,10 @@ pub fn positions(samples: &[Sample], levels: usize, told: Option<&[f64]>) -> Pos
     if span < 4 || samples.len() < FEWEST * levels {
         return Positions { at: start, uncertainty: Vec::new(), source };
     }
-    let (at, uncertainty) = bundle::adjust(samples, span, &start);
-    Positions { at, uncertainty, source: Source::FocusCurves }
+    match bundle::adjust(samples, span, &start) {
+        Some((at, uncertainty)) => Positions { at, uncertainty, source: Source::FocusCurves },
+        None => Positions { at: start, uncertainty: Vec::new(), source },
+    }
 }
 
 /// What a camera told, as positions; none unless it rises.

@@ -177,11 +177,14 @@ impl Tethered {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                let wanted = if mode == MANUAL { "MF" } else { "AF" };
-                return Err(Error::Camera(format!(
-                    "the focus mode stays {shown}: set the AF/MF switch of the lens, or of the camera, to {wanted}, then run \
-                     the same command again"
-                )));
+                let remedy = if mode == MANUAL {
+                    "set the camera's focus mode to MF, and the lens's AF/MF switch to AF"
+                } else {
+                    "set the AF/MF switch of the lens, or of the camera, to AF; a lens without autofocus takes --manual \
+                     --watch DIR"
+                };
+                let text = format!("the focus mode stays {shown}: {remedy}; then run the same command again");
+                return Err(Error::Camera(text));
             }
             std::thread::sleep(BETWEEN);
         }
@@ -341,8 +344,9 @@ impl Camera for Tethered {
     }
 
     fn let_go(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.pressed) {
+        if self.pressed {
             self.set("autofocus", "0")?;
+            self.pressed = false;
         }
         Ok(())
     }
@@ -388,13 +392,18 @@ impl Camera for Tethered {
             return Err(self.explained(error));
         }
         // Long exposures may be followed by a dark one as long, against noise.
-        let Fetched { seen, kept, announced, transfer } =
+        let Fetched { seen, raw, announced, transfer } =
             self.fetch(count, start + 2 * time + COMING, keep)?;
-        if count > 1 {
-            self.without_raw = if kept < count { self.without_raw + 1 } else { 0 };
+        match (seen, raw) {
+            (_, true) => self.without_raw = 0,
+            (true, false) if count > 1 => self.without_raw += 1,
+            _ => {}
         }
         self.charged_at = Instant::now() + self.flash;
-        self.let_go()?;
+        // The photo is safe whatever becomes of the button; it is let go again before the next.
+        if let Err(error) = self.let_go() {
+            tracing::debug!("{error}");
+        }
         if !seen {
             return Err(Error::CameraLost(format!(
                 "the camera fired, and no picture came within {} s; look whether it writes to the card only",

@@ -286,7 +286,8 @@ impl Held {
             None => SessionFile::new(asked, &model, strategy, condition.settings.clone()),
             Some(session) => self.resumed(session, asked, &model, strategy)?,
         };
-        let readiness = readiness(&condition, camera.strategy(), photos);
+        let left = photos.saturating_sub(session.shots.len());
+        let readiness = readiness(&condition, camera.strategy(), left);
         if let Err(error) = ready(&readiness, &session, &condition, args.yes, talk) {
             // What a killed run has changed on the camera is set back all the same.
             if !session.set_back.is_empty() && camera.give_back(&session.set_back).is_ok() {
@@ -334,7 +335,8 @@ impl Held {
             )))
         };
         let text = |point: Point| format!("{},{}", point[0], point[1]);
-        let swapped = session.asked.near == asked.far && session.asked.far == asked.near;
+        let mapped = self.folder.join("map.json").is_file();
+        let swapped = !mapped && session.asked.near == asked.far && session.asked.far == asked.near;
         // Until something is photographed for them, the ends may be others.
         let begun = session.scan_ended.is_some() || session.shots.iter().any(|shot| shot.af_point.is_some());
         if !begun || (swapped && session.of(Stage::Stack).next().is_none()) {
@@ -410,14 +412,17 @@ pub(super) fn tell(talk: &Talk, event: &Event<'_>) {
     if let Event::Shot { number, of, shot, .. } = event {
         talk.progress(shot.stage.folder(), *number, *of);
     }
-    talk.event(event, &text(event));
+    match event {
+        Event::Prompt { text } => talk.ask(text),
+        _ => talk.event(event, &text(event)),
+    }
 }
 
 fn text(event: &Event<'_>) -> String {
     match event {
         Event::Shot { number, of, shot, seconds_left } => line(*number, *of, shot, *seconds_left),
         Event::NoLock { af_point: [x, y] } => format!("autofocus at {x:.3},{y:.3} finds nothing"),
-        Event::Note { text } => text.clone(),
+        Event::Note { text } | Event::Prompt { text } => text.clone(),
         Event::Missed { step, target_depth, achieved_depth } => {
             format!("step {}: sharp at {achieved_depth:.2}, wanted {target_depth:.2}", step + 1)
         }

@@ -102,17 +102,16 @@ struct Value {
 }
 
 /// Positions, from 0 to the number of levels − 1, and their standard deviations, by `samples` of `span` values; near
-/// `start`, where no sample tells.
-pub(super) fn adjust(samples: &[Sample], span: usize, start: &[f64]) -> (Vec<f64>, Vec<f64>) {
+/// `start`, where no sample tells. None if the equations have no solution.
+pub(super) fn adjust(samples: &[Sample], span: usize, start: &[f64]) -> Option<(Vec<f64>, Vec<f64>)> {
     let mut bundle = Bundle::new(samples, span, start);
     for _ in 0..ITERATIONS {
-        let Some(change) = bundle.step() else { break };
-        if change < SETTLED {
+        if bundle.step()? < SETTLED {
             break;
         }
     }
     let uncertainty = bundle.uncertainty();
-    (bundle.at, uncertainty)
+    Some((bundle.at, uncertainty))
 }
 
 /// All that is unknown.
@@ -220,7 +219,7 @@ impl Bell {
             right -= moved[self.index(k, moved.len() - SHAPE)] * cross;
         }
         let change = own.inverse * right;
-        self.height += change[0];
+        self.height += change[0].clamp(-2.0, 2.0);
         self.depth += change[1].clamp(-0.5, 0.5);
         self.breadth = (self.breadth + change[2].clamp(-0.3, 0.3)).clamp(0.3_f64.ln(), 8.0_f64.ln());
     }

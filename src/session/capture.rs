@@ -325,7 +325,8 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
         let planned: Point = [self.plan.steps[step].x, self.plan.steps[step].y];
         if self.crew.camera.strategy() == Strategy::Manual {
             let (number, count, folder) = (step + 1, self.plan.steps.len(), self.crew.folder.display());
-            self.crew.note(format!("step {number} of {count}, number {number} in {folder}/plan.png"));
+            let text = format!("step {number} of {count}, number {number} in {folder}/plan.png");
+            (self.crew.tell)(&Event::Prompt { text });
         }
         let mut spots = vec![planned];
         let mut tried = 0;
@@ -359,8 +360,8 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
         self.crew.note(format!("step {}: no autofocus leads there; moving the lens by steps", step + 1));
         self.crew.camera.hold_focus(true)?;
         let result = self.sweep_to(step);
-        self.crew.camera.hold_focus(false)?;
-        result
+        let back = self.crew.camera.hold_focus(false);
+        result.and(back)
     }
 
     /// Moves the lens from where the last photo found it, and looks whether it came there: twice at the most.

@@ -61,6 +61,13 @@ impl Known<'_> {
         self.bells.map(|bells| self.coc_px * bells.per_px())
     }
 
+    /// Whether there is nothing around a point to focus on.
+    pub fn is_plain(&self, [x, y]: Point) -> bool {
+        let place = |at: f64, count: u32| ((at * f64::from(count)) as usize).min(count as usize - 1);
+        let block = place(y, self.grid.height) * self.grid.width as usize + place(x, self.grid.width);
+        around(self.grid, block).all(|at| self.texture[at] < TEXTURED)
+    }
+
     fn centre(&self, block: usize) -> Point {
         let (width, height) = (self.grid.width as usize, f64::from(self.grid.height));
         [((block % width) as f64 + 0.5) / width as f64, ((block / width) as f64 + 0.5) / height]

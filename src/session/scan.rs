@@ -352,8 +352,8 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
     fn where_it_stands(&mut self) -> Result<()> {
         self.crew.camera.hold_focus(true)?;
         let taken = self.take(Shot::new(Stage::Scan), &Aim::Nudges(Vec::new()), &|_| true);
-        self.crew.camera.hold_focus(false)?;
-        taken.map(drop)
+        let back = self.crew.camera.hold_focus(false);
+        taken.and(back)
     }
 
     /// From the near stop to where nothing gets sharper any more, always toward far.
@@ -364,6 +364,12 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         let last = self.places().last().copied();
         let (mut place, mut wanted) = (0.0, last.map_or(0.0, |last| last + FIRST_STEP));
         let mut step = FIRST_STEP;
+        if let Some(last) = last.filter(|_| self.shots.len() >= KNOWING)
+            && let Some(tolerance) = self.known(&self.places(), |known| known.tolerance()).flatten()
+        {
+            step = 2.0 * tolerance;
+            wanted = last + step;
+        }
         loop {
             if self.shots.len() >= self.options.max_photos {
                 return Ok(format!("as many as were allowed ({})", self.options.max_photos));
@@ -375,6 +381,9 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             let places = self.places();
             let (asked, photos) = (self.crew.session.asked.clone(), self.photos());
             let still = self.is_still();
+            if still && self.never_moved() {
+                return Err(self.does_not_move()?);
+            }
             let told = self.known(&places, |known| (ended(known, &asked, photos), known.tolerance()));
             let (reason, tolerance) = told.unwrap_or((None, None));
             let reason = still.then(|| "the lens is at its far stop".to_owned()).or(reason);
@@ -391,6 +400,25 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
     /// Photos taken in.
     fn photos(&self) -> usize {
         self.gathered.as_ref().map_or(0, |gathered| gathered.files.len())
+    }
+
+    /// Whether no move of the lens changed anything in the picture.
+    fn never_moved(&self) -> bool {
+        let sharpness = self.gathered.as_ref().map_or(&[][..], |gathered| &gathered.sharpness[..]);
+        sharpness.windows(2).all(|pair| change(&pair[0], &pair[1]) < STILL)
+    }
+
+    /// What to do about a lens that does not move. Its photos, whose places are not what they were taken for, are moved
+    /// aside.
+    fn does_not_move(&mut self) -> Result<Error> {
+        for index in std::mem::take(&mut self.shots).into_iter().rev() {
+            self.crew.disown(index)?;
+        }
+        Ok(Error::Camera(
+            "nothing in the picture changes as the lens is told to move: set the AF/MF switch of the lens to AF, and see that \
+             there is texture before it; then run the same command again"
+                .into(),
+        ))
     }
 
     /// Whether the last move of the lens changed nothing in the picture.
@@ -410,7 +438,8 @@ fn ended(known: &Known<'_>, asked: &Asked, photos: usize) -> Option<String> {
     let behind =
         |point: Point| bells.depth_at(known.grid, point).is_some_and(|depth| now > depth + 3.0 * tolerance);
     // A near point that is still ahead may be the far one.
-    if asked.far.is_some_and(behind) && asked.near.is_none_or(behind) {
+    let passed = |point: Point| behind(point) || known.is_plain(point);
+    if asked.far.is_some_and(behind) && asked.near.is_none_or(passed) {
         return Some("the far point is behind".into());
     }
     let told: Vec<f64> = bells.believed().map(|bell| bell.depth).collect();

@@ -40,6 +40,11 @@ pub enum Event<'a> {
         /// A sentence.
         text: String,
     },
+    /// The photographer is to do something.
+    Prompt {
+        /// A sentence.
+        text: String,
+    },
     /// It was really sharp elsewhere than asked for.
     Missed {
         /// Step of the plan, from 0.
@@ -171,7 +176,8 @@ impl Crew<'_> {
         self.session.pending = Some(Pending { shot, stem, fired: false });
         self.save()?;
         let focusing = Instant::now();
-        let lock = self.kept_alive(|crew| crew.focus(aim))?;
+        let mut nudged = 0;
+        let lock = self.kept_alive(|crew| crew.focus(aim, &mut nudged))?;
         let focus = std::mem::take(&mut self.sought) + focusing.elapsed();
         let lens = self.camera.lens_position();
         let skip = match lens {
@@ -205,11 +211,16 @@ impl Crew<'_> {
         Ok(Taken::Photo(index))
     }
 
-    fn focus(&mut self, aim: &Aim) -> Result<Option<Lock>> {
+    /// Focuses; `nudged` are the nudges that are done, of which none is done twice.
+    fn focus(&mut self, aim: &Aim, nudged: &mut usize) -> Result<Option<Lock>> {
         match aim {
             Aim::Point(point) => self.camera.focus_at(*point).map(Some),
             Aim::Nudges(nudges) => {
-                nudges.iter().try_for_each(|&nudge| self.camera.nudge(nudge)).map(|()| None)
+                while let Some(&nudge) = nudges.get(*nudged) {
+                    *nudged += 1;
+                    self.camera.nudge(nudge)?;
+                }
+                Ok(None)
             }
         }
     }
@@ -227,15 +238,17 @@ impl Crew<'_> {
 
     fn reconnect(&mut self, text: String) -> Result<()> {
         self.note(format!("{text}; connecting again"));
+        let mut last = String::new();
         for _ in 0..RECONNECTS {
             self.check()?;
             std::thread::sleep(RECONNECT_REST);
-            if self.camera.reconnect().is_ok() {
-                return Ok(());
+            match self.camera.reconnect() {
+                Ok(()) => return Ok(()),
+                Err(error) => last = error.to_string(),
             }
         }
         Err(Error::CameraGone(format!(
-            "{text}; then run the same command again: it goes on where it stopped"
+            "{text}; then run the same command again: it goes on where it stopped (last: {last})"
         )))
     }
 
@@ -272,7 +285,11 @@ impl Crew<'_> {
                     lost += 1;
                 }
                 error @ (Error::Camera(_) | Error::CameraBusy(_) | Error::Supplies(_)) => {
-                    // Nothing was taken: nothing is pending any more.
+                    // It may have fired all the same.
+                    if self.fetch_left_over(NOT_FIRED).unwrap_or(false) {
+                        return Ok(Exposed { exposing: Duration::ZERO, transfer: Duration::ZERO });
+                    }
+                    self.pending_aside()?;
                     self.session.pending = None;
                     self.save()?;
                     return Err(error);

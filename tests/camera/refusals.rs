@@ -24,6 +24,24 @@ fn a_lens_that_is_switched_to_manual_is_named() {
 }
 
 #[test]
+fn a_lens_that_does_not_move_is_noticed() {
+    let stage = odd(BodySettings { body: BodyKind::Old, lens_mf: true, ..BodySettings::default() });
+    let (code, out, err) = stage.run(stage.shoot(STEPS));
+    assert!(code == 1 && err.contains("AF/MF switch of the lens"), "{code} {out}{err}");
+    assert!(stage.shots("scan").is_empty() && stage.truth().len() < 9, "{:?}", stage.truth());
+}
+
+#[test]
+fn lost_photos_do_not_look_like_raw_files_that_stay() {
+    let faults = ["picture-lost@2", "picture-lost@3"].map(|fault| fault.parse().unwrap()).into();
+    let stage = odd(BodySettings { body: BodyKind::Old, raw: true, faults, ..BodySettings::default() });
+    let (code, out, err) = stage.run(stage.shoot(STEPS));
+    assert_eq!(code, 0, "{out}{err}");
+    complete(&stage, 2);
+    assert!(stage.shots("scan").iter().all(|shot| shot["files"].as_array().unwrap().len() == 2));
+}
+
+#[test]
 fn raw_files_that_stay_on_the_card_are_soon_not_waited_for() {
     let settings =
         BodySettings { body: BodyKind::Old, raw: true, raw_stays: true, ..BodySettings::default() };
@@ -36,9 +54,8 @@ fn raw_files_that_stay_on_the_card_are_soon_not_waited_for() {
     assert_eq!(other.iter().filter(|&&ms| ms > 4000.0).count(), 2, "{other:?}");
 }
 
-#[test]
-fn ends_that_are_swapped_are_named_and_can_be_put_right() {
-    let stage = small(BodyKind::Old, &[]);
+/// The whole job with near and far swapped.
+fn swapped(stage: &Stage) -> Command {
     let right = stage.shoot(STEPS);
     let mut args: Vec<_> = right.get_args().map(ToOwned::to_owned).collect();
     let of = |name: &str| args.iter().position(|arg| arg == name).unwrap() + 1;
@@ -46,13 +63,21 @@ fn ends_that_are_swapped_are_named_and_can_be_put_right() {
     args.swap(near, far);
     let mut swapped = Command::new(right.get_program());
     swapped.args(args).current_dir(stage.path("")).env("HOME", stage.path("")).stdin(Stdio::null());
-    let (code, out, err) = stage.run(swapped);
+    swapped
+}
+
+#[test]
+fn ends_that_are_swapped_are_named_and_can_be_put_right() {
+    let stage = small(BodyKind::Old, &[]);
+    let (code, out, err) = stage.run(swapped(&stage));
     assert!(code == 2 && err.contains("the two swapped"), "{code} {out}{err}");
     let scanned = stage.truth().len();
-    let (code, out, err) = stage.run(right);
+    let (code, out, err) = stage.run(stage.shoot(STEPS));
     assert_eq!(code, 0, "{out}{err}");
     complete(&stage, 0);
     assert_eq!(stage.shots("scan").len(), scanned, "the scan counts for both");
+    let (code, out, err) = stage.run(swapped(&stage));
+    assert!(code == 2 && err.contains("the session in session has"), "once it is mapped: {code} {out}{err}");
 }
 
 /// Answers a question on a terminal: whether the program succeeded, and what it said.

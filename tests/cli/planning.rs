@@ -1,5 +1,8 @@
 //! Where levels stand, how many photos are enough, and what depth is written in.
 
+use std::io::Cursor;
+use std::path::Path;
+
 use nearfar::frame::Size;
 use nearfar::image_io;
 use nearfar::simulate::{SceneKind, Stack, StackOptions};
@@ -143,6 +146,45 @@ fn optical_depth_is_written_and_read_back() {
     let pngs = ["order.png", "optical.png"].map(|name| image_io::read_png_gray16(&env.path(name)).unwrap());
     let off = pngs[0].data.iter().zip(&pngs[1].data).filter(|(a, b)| a.abs_diff(**b) > 60).count();
     assert!(off * 1000 < pngs[0].data.len(), "{off} places differ");
+}
+
+/// The photo at `path` as a JPEG that says how far it is focused.
+fn with_distance(path: &Path, metres: f64) -> Vec<u8> {
+    let header = image_io::probe(path, &image_io::Limits::default()).unwrap();
+    let color = image_io::decode(path, &header, Some(1)).unwrap().color.unwrap();
+    let jpeg = image_io::encode_jpeg(&color, 92).unwrap();
+    let value = exif::Value::Rational(vec![((metres * 1000.0).round() as u32, 1000).into()]);
+    let field = exif::Field { tag: exif::Tag::SubjectDistance, ifd_num: exif::In::PRIMARY, value };
+    let mut writer = exif::experimental::Writer::new();
+    writer.push_field(&field);
+    let mut block = Cursor::new(Vec::new());
+    writer.write(&mut block, false).unwrap();
+    let exif = [&b"Exif\0\0"[..], &block.into_inner()].concat();
+    let app1 = [&[0xff, 0xe1][..], &(exif.len() as u16 + 2).to_be_bytes(), &exif].concat();
+    [&jpeg[..2], &app1, &jpeg[2..]].concat()
+}
+
+#[test]
+fn distances_in_exif_make_dioptres() {
+    let options = options(SceneKind::Macro, 3);
+    let (env, stack) = (TestEnv::new(), rendered(&options));
+    let focus = Stack::plan(&options).unwrap().focus_positions();
+    let dioptres = |level: usize| 2.0 + 3.0 * f64::from(focus[level]);
+    let kept = [0, 1, 3, 4, 7, 8, 9, 13, 14, 17, 19];
+    let files: Vec<_> = kept.iter().map(|level| env.path(&format!("{level}.jpg"))).collect();
+    for (file, &level) in files.iter().zip(&kept) {
+        std::fs::write(file, with_distance(&stack.photo(level), 1.0 / dioptres(level))).unwrap();
+    }
+    let mut command = env.nearfar();
+    command.args(["--device", "cpu", "map", "-o", "map"]).args(&files);
+    command.arg("--near").arg(&files[0]).arg("--far").arg(&files[kept.len() - 1]);
+    Run::of(&mut command).exits(0);
+    let map = read_map(&env.path("map")).0;
+    assert_eq!(map.level_dioptres.len(), map.clusters.len());
+    for (found, level) in map.level_dioptres.iter().zip(&map.clusters) {
+        let level = level[0].rsplit('/').next().unwrap().trim_end_matches(".jpg").parse().unwrap();
+        assert!((found - dioptres(level)).abs() < 0.1, "{found} D is not {}", dioptres(level));
+    }
 }
 
 #[test]

@@ -20,8 +20,8 @@ const LEFT_OVER: Duration = Duration::from_millis(700);
 pub(super) struct Fetched {
     /// Whether the file to look at is among what was kept.
     pub seen: bool,
-    /// Files kept.
-    pub kept: usize,
+    /// Whether a file of another kind is.
+    pub raw: bool,
     /// When the first was announced.
     pub announced: Option<Instant>,
     /// How long they took.
@@ -48,8 +48,9 @@ impl Tethered {
 
     /// Files that come of a photo, by the quality, and by what came of those before.
     pub(super) fn files(&self) -> usize {
-        let quality = self.wire.read("imagequality").unwrap_or_default();
-        let both = quality.contains("RAW") && quality.contains('+');
+        let shown = ["imagequality", "imageformat"].iter().find_map(|name| self.wire.read(name));
+        let quality = shown.unwrap_or_default();
+        let both = ["RAW", "NEF"].iter().any(|raw| quality.contains(raw)) && quality.contains('+');
         if both && self.without_raw < RAW_STAYS { 2 } else { 1 }
     }
 
@@ -64,11 +65,11 @@ impl Tethered {
         Duration::try_from_secs_f64(seconds.unwrap_or(1.0).clamp(0.0, 900.0)).unwrap_or_default()
     }
 
-    /// Keeps `count` files as they are announced, until `deadline`.
+    /// Keeps `count` files, the one to look at among them, as they are announced, until `deadline`.
     pub(super) fn fetch(&self, count: usize, deadline: Instant, keep: Keep<'_>) -> Result<Fetched> {
-        let (mut seen, mut kept, mut announced, mut transfer) = (false, 0, None, Duration::ZERO);
+        let (mut seen, mut raw, mut announced, mut transfer) = (false, false, None, Duration::ZERO);
         let mut deadline = deadline;
-        while kept < count && Instant::now() < deadline {
+        while (!seen || usize::from(seen) + usize::from(raw) < count) && Instant::now() < deadline {
             let Happening::File(file) = self.wire.next(Duration::from_millis(100))? else { continue };
             let start = Instant::now();
             announced.get_or_insert(start);
@@ -81,16 +82,17 @@ impl Tethered {
                     if is_picture(&file.name) {
                         seen = true;
                         deadline = deadline.min(Instant::now() + SECOND);
+                    } else {
+                        raw = true;
                     }
                     keep(file)?;
-                    kept += 1;
                 }
                 Err(error @ Error::CameraGone(_)) => return Err(error),
                 // Announced late: an earlier photo's file, which is here already.
                 Err(error) => tracing::debug!("{error}"),
             }
         }
-        Ok(Fetched { seen, kept, announced, transfer })
+        Ok(Fetched { seen, raw, announced, transfer })
     }
 
     /// Keeps files of earlier exposures; waits so long for the first, and as long as the shutter is open.

@@ -83,7 +83,8 @@ pub struct BodySettings {
     pub raw: bool,
     /// Whether RAW files stay on the card, and pictures alone are sent. Default: both are sent.
     pub raw_stays: bool,
-    /// Whether the lens's AF/MF switch stands on MF, so that the focus mode stays manual. Default: no.
+    /// Whether the lens's AF/MF switch stands on MF, so that the focus mode stays manual and no motor moves it. Default:
+    /// no.
     pub lens_mf: bool,
     /// Decides everything random about it. Default: 0.
     pub seed: u64,
@@ -379,7 +380,7 @@ impl Body {
 
     fn nudge(&mut self, size: i64) -> Result<(), Refusal> {
         let by_hand = [registers::MANUAL, registers::DIRECT_MANUAL];
-        if by_hand.contains(&self.value(code::FOCUS_MODE)) {
+        if by_hand.contains(&self.value(code::FOCUS_MODE)) && !self.settings.lens_mf {
             let size = i16::try_from(size).map_err(|_| Refusal::BadValue)?;
             self.motor.nudge(size, &mut self.rng);
         }
