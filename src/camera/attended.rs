@@ -126,11 +126,14 @@ impl Camera for Attended<'_> {
         let start = Instant::now();
         let mut seen: Option<(PathBuf, u64)> = None;
         loop {
-            if self.interrupt.load(Ordering::Relaxed) {
+            let next = photos(&self.folder)?.difference(&self.known).next().cloned();
+            let length =
+                next.as_ref().and_then(|path| std::fs::metadata(path).ok()).map_or(0, |data| data.len());
+            // A photo that is coming is taken in first: the next run would think it older than what it asks for.
+            if length == 0 && self.interrupt.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
-            if let Some(path) = photos(&self.folder)?.difference(&self.known).next().cloned() {
-                let length = std::fs::metadata(&path).map(|data| data.len()).unwrap_or(0);
+            if let Some(path) = next {
                 if length > 0 && seen == Some((path.clone(), length)) {
                     let bytes = std::fs::read(&path).map_err(Error::io(&path, "reading"))?.into();
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

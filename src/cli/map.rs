@@ -70,9 +70,12 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
         ));
     }
     if outcome.map.positions_from == Source::Order {
-        talk.warn(
-            "too little is textured to tell how far apart the levels are: they are taken to be even, and so is every plan",
-        );
+        let levels = outcome.map.clusters.len();
+        let reason =
+            if levels < 4 { format!("{levels} levels are too few") } else { "too little is textured".into() };
+        talk.warn(&format!(
+            "{reason} to tell how far apart the levels are: they are taken to be even, and so is every plan"
+        ));
     }
     let plan = args.output.join("plan.json");
     if plan.exists() {

@@ -126,9 +126,11 @@ fn merged(
     threads: usize,
     talk: &Talk,
 ) -> Result<(PathBuf, Option<MergeFile>)> {
-    let picture = crew.folder.join("merged.tif");
     let stack: Vec<String> =
         crew.session.of(Stage::Stack).filter_map(|shot| shot.picture().map(str::to_owned)).collect();
+    // One photo may be enough.
+    let name = if let [only] = &stack[..] { only } else { "merged.tif" };
+    let picture = crew.folder.join(name);
     if (picture.exists() && crew.session.merged == stack) || stack.len() < 2 {
         return Ok((picture, None));
     }

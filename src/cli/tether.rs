@@ -282,20 +282,28 @@ impl Held {
     ) -> Result<Crew<'a>> {
         let condition = camera.condition()?;
         let (model, strategy) = (camera.model().to_owned(), camera.strategy().name());
-        let mut session = match SessionFile::read(&self.folder)? {
-            None => SessionFile::new(asked, &model, strategy, condition.settings.clone()),
-            Some(session) => self.resumed(session, asked, &model, strategy)?,
+        let found = SessionFile::read(&self.folder)?;
+        let resumed = match found.clone() {
+            None => Ok(SessionFile::new(asked, &model, strategy, condition.settings.clone())),
+            Some(session) => self.resumed(session, asked, &model, strategy),
         };
-        let left = photos.saturating_sub(session.shots.len());
-        let readiness = readiness(&condition, camera.strategy(), left);
-        if let Err(error) = ready(&readiness, &session, &condition, args.yes, talk) {
-            // What a killed run has changed on the camera is set back all the same.
-            if !session.set_back.is_empty() && camera.give_back(&session.set_back).is_ok() {
-                session.set_back.clear();
-                session.write(&self.folder)?;
+        let fit = resumed.and_then(|session| {
+            let left = photos.saturating_sub(session.shots.len());
+            let readiness = readiness(&condition, camera.strategy(), left);
+            ready(&readiness, &session, &condition, args.yes, talk).map(|()| session)
+        });
+        let session = match (fit, found) {
+            (Ok(session), _) => session,
+            (Err(error), Some(mut session)) if session.camera == model && !session.set_back.is_empty() => {
+                // What a killed run has changed on the camera is set back all the same.
+                if camera.give_back(&session.set_back).is_ok() {
+                    session.set_back.clear();
+                    session.write(&self.folder)?;
+                }
+                return Err(error);
             }
-            return Err(error);
-        }
+            (Err(error), _) => return Err(error),
+        };
         let yes = args.yes;
         Ok(Crew {
             folder: self.folder.clone(),

@@ -34,6 +34,8 @@ pub struct End {
     pub spot: Option<[f64; 2]>,
 }
 
+/// Levels below which their number is the reason that depth of field is not known.
+const FEW: usize = 6;
 /// Radius in cells of the window in which texture is measured: 9 across.
 const TEXTURE_RADIUS: u32 = 4;
 /// Local standard deviation of luma (of full scale) that counts as full texture.
@@ -52,8 +54,14 @@ pub fn run(request: &Request, interrupt: &Interrupt) -> Result<PlanFile> {
     let far = map.clusters.len() as f64 - 1.0;
     let spots = ends.map(|end| end.spot);
     let ends = [ends[0].place.unwrap_or(0.0), ends[1].place.unwrap_or(far)];
-    let needs = map.blur().map(|blur| needs(&scene, &blur, options.coc_px, ends));
-    let (targets, pitch) = targets(&axis, ends, needs.as_deref(), options)?;
+    let blur = map.blur();
+    let needs = blur.as_ref().map(|blur| needs(&scene, blur, options.coc_px, ends));
+    let targets = targets(&axis, ends, needs.as_deref(), options)?;
+    let mut pitch = (ends[1] - ends[0]) / (targets.len().max(2) - 1) as f64;
+    if let (Count::Auto, Some(blur)) = (options.count, &blur) {
+        // Where a step is wider than what a photo shows sharp, as where nothing is, no spot may be as far off.
+        pitch = pitch.min(2.0 * options.coc_px * blur.per_px([0.5, 0.5]));
+    }
     let mut steps = plan(&scene, &targets, pitch, options)?;
     // Where the autofocus found an end before it will find it again, and no spot is surer.
     let last = steps.len() - 1;
@@ -139,13 +147,13 @@ pub fn fill(folder: &Path, places: &[f64]) -> Result<usize> {
     Ok(targets.len())
 }
 
-/// Places to focus at, near first, and about how far apart they are.
+/// Places to focus at, near first.
 fn targets(
     axis: &Axis,
     [near, far]: [f64; 2],
     needs: Option<&[Need]>,
     options: &PlanOptions,
-) -> Result<(Vec<f64>, f64)> {
+) -> Result<Vec<f64>> {
     let targets = match (options.count, needs) {
         (Count::Of(steps), _) if options.even == Even::Order => {
             let levels = even(axis.depth(near), axis.depth(far), steps)?;
@@ -154,18 +162,22 @@ fn targets(
         (Count::Of(steps), _) => even(near, far, steps)?,
         (Count::Auto, Some(needs)) if !needs.is_empty() => coverage::fewest(needs, options.overlap),
         (Count::Auto, _) => {
-            return Err(Error::Usage(
-                "-n auto: too little of the photos is textured to tell their depth of field; name a number of steps"
-                    .into(),
-            ));
+            let levels = axis.levels().len();
+            let reason = if levels < FEW {
+                format!(
+                    "{levels} levels of focus are too few to tell their depth of field by; scan more of them"
+                )
+            } else {
+                "too little of the photos is textured, or they stand too far apart, to tell their depth of field".into()
+            };
+            return Err(Error::Usage(format!("-n auto: {reason}, or name a number of steps")));
         }
     };
-    let pitch = (far - near) / (targets.len().max(2) - 1) as f64;
     if targets.len() > MAX_STEPS {
         let text = format!("-n auto: {} steps would be needed, a plan has {MAX_STEPS}", targets.len());
         return Err(Error::Usage(text + "; allow a larger --coc, or name a number"));
     }
-    Ok((targets, pitch))
+    Ok(targets)
 }
 
 /// Steps with depths in places, as depths in levels.

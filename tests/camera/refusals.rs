@@ -80,6 +80,21 @@ fn ends_that_are_swapped_are_named_and_can_be_put_right() {
     assert!(code == 2 && err.contains("the session in session has"), "once it is mapped: {code} {out}{err}");
 }
 
+#[test]
+fn a_refused_run_sets_back_what_a_killed_one_changed() {
+    let stage = small(BodyKind::Old, &[]);
+    let mut child = stage.start(&mut stage.shoot(STEPS));
+    while stage.truth().len() < 3 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(stage.focus_mode(), 1, "driven by hand");
+    let (code, out, err) = stage.run(stage.shoot(STEPS + 1));
+    assert!(code == 2 && err.contains("the session in session has"), "{code} {out}{err}");
+    assert_eq!(stage.focus_mode(), 2, "as it was");
+}
+
 /// Answers a question on a terminal: whether the program succeeded, and what it said.
 #[cfg(target_os = "linux")]
 fn answered(stage: &Stage, answer: &str) -> (bool, String) {
