@@ -122,10 +122,10 @@ impl Bells {
 
     /// Depth of what is seen around a point, given as fractions, in a picture of `grid` blocks: the median of the blocks
     /// that are believed. None where fewer than three are.
-    pub fn depth_at(&self, grid: Size, [x, y]: [f64; 2]) -> Option<f64> {
-        let place = |at: f64, count: u32| ((at * f64::from(count)) as usize).min(count as usize - 1);
-        let block = place(y, grid.height) * grid.width as usize + place(x, grid.width);
-        let believed = around(grid, block).map(|at| self.blocks[at]).filter(|bell| bell.weight >= BELIEVED);
+    pub fn depth_at(&self, grid: Size, point: [f64; 2]) -> Option<f64> {
+        let believed = around(grid, block_at(grid, point))
+            .map(|at| self.blocks[at])
+            .filter(|bell| bell.weight >= BELIEVED);
         let mut depths: Vec<f64> = believed.map(|bell| bell.depth).collect();
         let middle = depths.len() / 2;
         (depths.len() > 2).then(|| *depths.select_nth_unstable_by(middle, f64::total_cmp).1)
@@ -165,6 +165,12 @@ impl Bells {
         let at = (from + to) / 2.0;
         Some(Place { at, misfit: MISFIT * cost(at).exp_m1().max(0.0).sqrt() })
     }
+}
+
+/// The block of `grid` at a point, given as fractions.
+pub fn block_at(grid: Size, [x, y]: [f64; 2]) -> usize {
+    let place = |at: f64, count: u32| ((at * f64::from(count)) as usize).min(count as usize - 1);
+    place(y, grid.height) * grid.width as usize + place(x, grid.width)
 }
 
 /// A block of `grid` and its eight neighbours, as far as there are any.

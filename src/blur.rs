@@ -42,7 +42,9 @@ impl Blur {
         // Rows are not to begin alike.
         let every = every + usize::from(every > 1 && (grid.width as usize).is_multiple_of(every));
         let blocks: Vec<usize> = (0..grid.area()).step_by(every).collect();
-        let whole = width(photos, &blocks)?;
+        let narrowest = NARROWEST * usual_step(photos)?;
+        let width = |blocks: &[usize]| width(photos, blocks).filter(|&width| width >= narrowest);
+        let whole = width(&blocks)?;
         let per_px = |width: f64| width / crate::bells::WIDTH_PX;
         let range_px = length / per_px(whole);
         let of_region = |region: u32| {
@@ -50,7 +52,7 @@ impl Blur {
                 (0..grid.area()).filter(|&block| region_of(centre(grid, block)) == region as usize).collect();
             let stride = (inside.len() * (REGIONS * REGIONS) as usize / BLOCKS).max(1);
             let some: Vec<usize> = inside.into_iter().step_by(stride).collect();
-            width(photos, &some).map_or(range_px, |width| length / per_px(width))
+            width(&some).map_or(range_px, |width| length / per_px(width))
         };
         let regions: Vec<f64> = (0..REGIONS * REGIONS).map(of_region).collect();
         let differs = |px: &f64| (px / range_px).max(range_px / px) >= DIFFERS;
@@ -71,7 +73,17 @@ impl Blur {
     }
 }
 
-/// Width of the bells of these blocks; none where the photos stand too far apart to tell it.
+/// Median distance from one photo's place to the next; none for fewer than two places.
+fn usual_step(photos: &[(f64, &[f32])]) -> Option<f64> {
+    let mut places: Vec<f64> = photos.iter().map(|photo| photo.0).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    let mut steps: Vec<f64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let middle = steps.len() / 2;
+    (!steps.is_empty()).then(|| *steps.select_nth_unstable_by(middle, f64::total_cmp).1)
+}
+
+/// Width of the bells of these blocks; none where too few are believed.
 fn width(photos: &[(f64, &[f32])], blocks: &[usize]) -> Option<f64> {
     let picked: Vec<(f64, Vec<f32>)> = photos
         .iter()
@@ -79,15 +91,6 @@ fn width(photos: &[(f64, &[f32])], blocks: &[usize]) -> Option<f64> {
         .collect();
     let picked: Vec<(f64, &[f32])> = picked.iter().map(|(place, some)| (*place, &some[..])).collect();
     let bells = Bells::fit(&picked, None)?;
-    let mut places: Vec<f64> = photos.iter().map(|photo| photo.0).collect();
-    places.sort_by(f64::total_cmp);
-    places.dedup();
-    let mut steps: Vec<f64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let middle = steps.len() / 2;
-    let step = *steps.select_nth_unstable_by(middle, f64::total_cmp).1;
-    if bells.width < NARROWEST * step {
-        return None;
-    }
     (bells.believed().count() >= ENOUGH).then_some(bells.width)
 }
 

@@ -52,8 +52,9 @@ struct Shape {
 }
 
 impl Shape {
-    /// Before any sample tells, and how strongly each is pulled back to it.
+    /// Flank and knee before any sample tells.
     const START: [f64; 2] = [1.2, 0.5];
+    /// How strongly knee and floor are pulled back to where they were; the flank is slowed down.
     const PULLS: [f64; SHAPE] = [0.5, 0.5, 5.0];
     const FLANKS: [f64; 2] = [0.4, 6.0];
 

@@ -1,6 +1,6 @@
 //! Where to autofocus next in a scan: where the picture has texture that no photo shows sharp yet. Pure functions.
 
-use crate::bells::{BELIEVED, Bells, around};
+use crate::bells::{BELIEVED, Bells, around, block_at};
 use crate::camera::Point;
 use crate::frame::{Plane, Size};
 
@@ -62,10 +62,8 @@ impl Known<'_> {
     }
 
     /// Whether there is nothing around a point to focus on.
-    pub fn is_plain(&self, [x, y]: Point) -> bool {
-        let place = |at: f64, count: u32| ((at * f64::from(count)) as usize).min(count as usize - 1);
-        let block = place(y, self.grid.height) * self.grid.width as usize + place(x, self.grid.width);
-        around(self.grid, block).all(|at| self.texture[at] < TEXTURED)
+    pub fn is_plain(&self, point: Point) -> bool {
+        around(self.grid, block_at(self.grid, point)).all(|at| self.texture[at] < TEXTURED)
     }
 
     fn centre(&self, block: usize) -> Point {

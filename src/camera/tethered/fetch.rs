@@ -69,7 +69,7 @@ impl Tethered {
     pub(super) fn fetch(&self, count: usize, deadline: Instant, keep: Keep<'_>) -> Result<Fetched> {
         let (mut seen, mut raw, mut announced, mut transfer) = (false, false, None, Duration::ZERO);
         let mut deadline = deadline;
-        while (!seen || usize::from(seen) + usize::from(raw) < count) && Instant::now() < deadline {
+        while (!seen || (count > 1 && !raw)) && Instant::now() < deadline {
             let Happening::File(file) = self.wire.next(Duration::from_millis(100))? else { continue };
             let start = Instant::now();
             announced.get_or_insert(start);
