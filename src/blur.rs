@@ -38,13 +38,9 @@ impl Blur {
     /// From photos at places 0 … `length` of the focus axis and the sharpness of their blocks on `grid`, as variances.
     /// None for too few photos, or too few blocks that tell.
     pub fn measure(photos: &[(f64, &[f32])], grid: Size, length: f64) -> Option<Self> {
-        let every = (grid.area() / BLOCKS).max(1);
-        // Rows are not to begin alike.
-        let every = every + usize::from(every > 1 && (grid.width as usize).is_multiple_of(every));
-        let blocks: Vec<usize> = (0..grid.area()).step_by(every).collect();
         let narrowest = NARROWEST * usual_step(photos)?;
         let width = |blocks: &[usize]| width(photos, blocks).filter(|&width| width >= narrowest);
-        let whole = width(&blocks)?;
+        let whole = width(&some_blocks(grid))?;
         let per_px = |width: f64| width / crate::bells::WIDTH_PX;
         let range_px = length / per_px(whole);
         let of_region = |region: u32| {
@@ -71,6 +67,19 @@ impl Blur {
     pub fn per_px(&self, point: [f64; 2]) -> f64 {
         self.length / self.regions.get(region_of(point)).unwrap_or(&self.range_px)
     }
+}
+
+/// Distance on the focus axis that makes a circle of confusion of one pixel, by photos as [`Blur::measure`] takes them.
+pub fn per_px(photos: &[(f64, &[f32])], grid: Size) -> Option<f64> {
+    width(photos, &some_blocks(grid)).map(|width| width / crate::bells::WIDTH_PX)
+}
+
+/// Enough of the blocks, from all over the picture.
+fn some_blocks(grid: Size) -> Vec<usize> {
+    let every = (grid.area() / BLOCKS).max(1);
+    // Rows are not to begin alike.
+    let every = every + usize::from(every > 1 && (grid.width as usize).is_multiple_of(every));
+    (0..grid.area()).step_by(every).collect()
 }
 
 /// Median distance from one photo's place to the next; none for fewer than two places.

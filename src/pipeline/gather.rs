@@ -58,6 +58,8 @@ pub struct Gathered {
     pub files: Vec<PathBuf>,
     /// For each the sharpness of its blocks: variance of the Laplacian, on [`sharpness_grid`].
     pub sharpness: Vec<Vec<f32>>,
+    /// The same on [`blur_grid`].
+    pub fine: Vec<Vec<f32>>,
     /// Luma of each on a coarse grid, linear, 0…1.
     pub base: Vec<crate::frame::Plane<f32>>,
 }
@@ -67,6 +69,17 @@ pub fn sharpness_grid(size: Size) -> Size {
     let grid = size.grid(cell_for(size.width, size.height));
     let Size { width, height } = block_grid(grid);
     Size::new((2 * width).min(grid.width), (2 * height).min(grid.height))
+}
+
+/// Side in pixels of the blocks that tell how fast blur grows: what a block shows is to be of about one depth, in pixels
+/// of blur, however many pixels the picture has.
+const BLUR_BLOCK: u32 = 24;
+
+/// Blocks that tell how fast blur grows: [`sharpness_grid`], or finer ones in large pictures.
+pub fn blur_grid(size: Size) -> Size {
+    let (grid, least) = (size.grid(cell_for(size.width, size.height)), sharpness_grid(size));
+    let blocks = |pixels: u32, least: u32, cells: u32| pixels.div_ceil(BLUR_BLOCK).clamp(least, cells);
+    Size::new(blocks(size.width, least.width, grid.width), blocks(size.height, least.height, grid.height))
 }
 
 impl Gathered {
@@ -86,6 +99,7 @@ impl Gathered {
             places: Vec::new(),
             files: Vec::new(),
             sharpness: Vec::new(),
+            fine: Vec::new(),
             base: Vec::new(),
         })
     }
@@ -107,13 +121,15 @@ impl Gathered {
             return Err(Error::picture(file, reason));
         }
         let mut frame = image_io::decode(file, &header, Some(self.cell))?;
-        let grids = [block_grid(self.size.grid(self.cell)), sharpness_grid(self.size)];
+        let grids = [block_grid(self.size.grid(self.cell)), sharpness_grid(self.size), blur_grid(self.size)];
         let Analysed { record, sharpness } = analyse(backend, &mut frame, self.cell, &grids)?;
-        let [blocks, fine] = <[Vec<f32>; 2]>::try_from(sharpness).expect("two grids were asked for");
+        let [blocks, sharpness, fine] =
+            <[Vec<f32>; 3]>::try_from(sharpness).expect("three grids were asked for");
         self.scratch.put(self.files.len(), &record)?;
         self.headers.push(header);
         self.blocks.push(blocks);
-        self.sharpness.push(fine);
+        self.sharpness.push(sharpness);
+        self.fine.push(fine);
         self.base.push(record.base);
         self.files.push(file.to_owned());
         Ok(())

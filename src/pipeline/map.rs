@@ -2,7 +2,7 @@
 
 pub use super::request::{Job, Request};
 
-use super::gather::{Gathered, sharpness_grid};
+use super::gather::{Gathered, blur_grid};
 use super::outputs;
 use super::stream::Interrupt;
 use super::survey::{Care, LeftOut, Run, Survey};
@@ -87,7 +87,7 @@ fn blur<B: Backend>(survey: &Survey<B>, positions: &[f64]) -> Option<Blur> {
     let photos: Vec<(f64, &[f32])> = levels
         .flat_map(|(frames, &at)| frames.iter().map(move |&frame| (at, &survey.sharpness[frame][..])))
         .collect();
-    Blur::measure(&photos, sharpness_grid(survey.size), positions.len() as f64 - 1.0)
+    Blur::measure(&photos, blur_grid(survey.size), positions.len() as f64 - 1.0)
 }
 
 /// Dioptres of the levels, by a line through what EXIF tells of their distances; empty where it does not.

@@ -81,7 +81,13 @@ impl<B: Backend> Run<'_, B> {
             Some(told) => order::Distances::along(told),
             None => order::Distances::new(registered.len(), distances.data),
         };
+        // Frames named as ends may look alike where a coarse stack shows nothing sharp in either.
+        let by_frames = [anchors.near, anchors.far].iter().all(|end| matches!(end, Some(Anchor::Frame(_))));
         let mut order = match order::levels(&features, &distances, told.is_some(), anchors) {
+            Err(Error::Usage(reason)) if self.care != Care::Strict && by_frames => {
+                tracing::warn!("{reason}: the frames count as they were given");
+                return Ok((None, energy));
+            }
             Err(Error::Stack(reason)) if self.care != Care::Strict => {
                 tracing::warn!("{reason}: the frames count as they were given");
                 return Ok((None, energy));

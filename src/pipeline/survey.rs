@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::depth::{self, Measured, View};
-use super::gather::{Gathered, analyse, new_scratch, sharpness_grid};
+use super::gather::{Gathered, analyse, blur_grid, new_scratch};
 use super::ordering::{as_given, block_grid};
 use super::register::{Pose, Pyramid, halvings, is_plain, register, still};
 use super::request::Job;
@@ -61,7 +61,7 @@ pub(super) struct Survey<B: Backend> {
     pub scratch: Scratch,
     /// Where a camera says that the levels are on the focus axis.
     pub told: Option<Vec<f64>>,
-    /// Sharpness of the blocks of every frame: variance of the Laplacian, on [`sharpness_grid`].
+    /// Sharpness of the blocks of every frame: variance of the Laplacian, on [`blur_grid`].
     pub sharpness: Vec<Vec<f32>>,
 }
 
@@ -230,7 +230,7 @@ impl<'a, B: Backend> Run<'a, B> {
     /// # Errors
     /// As [`Self::survey`].
     pub fn survey_gathered(&mut self, gathered: Gathered) -> Result<Survey<B>> {
-        let Gathered { headers, blocks, mut scratch, size, cell, places, sharpness, .. } = gathered;
+        let Gathered { headers, blocks, mut scratch, size, cell, places, fine: sharpness, .. } = gathered;
         if headers.len() < 2 {
             return Err(self.too_few());
         }
@@ -364,7 +364,7 @@ impl<'a, B: Backend> Run<'a, B> {
     }
 
     /// Decodes every frame once; returns the usable ones by place in the list, with the sharpness of blocks that tell the
-    /// order, and of those on [`sharpness_grid`].
+    /// order, and of those on [`blur_grid`].
     fn analyse(
         &mut self,
         headers: &BTreeMap<usize, Header>,
@@ -379,7 +379,7 @@ impl<'a, B: Backend> Run<'a, B> {
         let (backend, progress, interrupt, threads) =
             (self.backend, self.progress, self.interrupt, self.job.threads);
         let size = files[0].1.size;
-        let (block_grid, fine_grid) = (block_grid(size.grid(cell)), sharpness_grid(size));
+        let (block_grid, fine_grid) = (block_grid(size.grid(cell)), blur_grid(size));
         let spares = Spares::default();
         let decode = |path: &Path, header: &Header| image_io::decode_into(path, header, Some(cell), &spares);
         stream(&files, decode, threads, interrupt, |slot, frame| {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::file::{SessionFile, Shot, Stage};
 use super::scan::home;
 use super::shooting::{Aim, Crew, Event, Taken};
-use super::sweep::Ways;
+use super::ways::Ways;
 use crate::backend::Backend;
 use crate::bells::Bells;
 use crate::camera::{Lock, Point, Strategy};

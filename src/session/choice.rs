@@ -22,8 +22,8 @@ pub struct Known<'a> {
     pub tried: &'a [Point],
     /// Both ends of the axis, beyond which nothing needs to be sharp.
     pub range: [f64; 2],
-    /// Circle of confusion in pixels that counts as sharp.
-    pub coc_px: f64,
+    /// Half of the range on the axis that a photo shows sharp.
+    pub tolerance: Option<f64>,
 }
 
 /// Contrast from which an autofocus has something to hold on to.
@@ -56,11 +56,6 @@ pub fn texture(base: &Plane<f32>, grid: Size) -> Vec<f32> {
 }
 
 impl Known<'_> {
-    /// Half of the range on the axis that a photo shows sharp.
-    pub fn tolerance(&self) -> Option<f64> {
-        self.bells.map(|bells| self.coc_px * bells.per_px())
-    }
-
     /// Whether there is nothing around a point to focus on.
     pub fn is_plain(&self, point: Point) -> bool {
         around(self.grid, block_at(self.grid, point)).all(|at| self.texture[at] < TEXTURED)
@@ -90,7 +85,7 @@ impl Known<'_> {
 
     /// Share of the textured blocks with a bell that no photo shows sharp.
     pub fn uncovered(&self) -> f64 {
-        let (Some(bells), Some(tolerance)) = (self.bells, self.tolerance()) else { return 1.0 };
+        let (Some(bells), Some(tolerance)) = (self.bells, self.tolerance) else { return 1.0 };
         let mut sums = [0.0, 0.0];
         for bell in bells.blocks.iter().filter(|bell| bell.weight >= BELIEVED) {
             sums[0] += f64::from(u8::from(self.away(bell.depth) > tolerance));
@@ -111,7 +106,7 @@ impl Known<'_> {
 
     /// The block in the middle of what a photo between those there are would show sharp.
     fn next_gap(&self) -> Option<usize> {
-        let (bells, tolerance) = (self.bells?, self.tolerance()?);
+        let (bells, tolerance) = (self.bells?, self.tolerance?);
         if self.uncovered() <= LEFT {
             return None;
         }
@@ -191,7 +186,17 @@ mod tests {
     fn known<'a>(bells: &'a Bells, texture: &'a [f32], places: &'a [f64], tried: &'a [Point]) -> Known<'a> {
         let sharpest = &[9.0; 160];
         let (bells, range) = (Some(bells), [0.0, 15.0]);
-        Known { grid: GRID, texture, sharpest, bells, places, refuted: &[], tried, range, coc_px: 1.0 }
+        Known {
+            grid: GRID,
+            texture,
+            sharpest,
+            bells,
+            places,
+            refuted: &[],
+            tried,
+            range,
+            tolerance: Some(2.0),
+        }
     }
 
     fn texture() -> Vec<f32> {

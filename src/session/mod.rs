@@ -6,7 +6,7 @@ mod choice;
 mod file;
 mod scan;
 mod shooting;
-mod sweep;
+mod ways;
 
 pub use capture::{Captured, Sharpness, capture, ends, estimate};
 pub use check::{Readiness, changed, readiness};

@@ -1,18 +1,21 @@
 //! The scan: photographs the scene at so many levels of focus that every textured region is sharp in some photo.
 
+mod sweep;
+
+pub(super) use sweep::home;
+
 use std::thread;
 use std::time::Instant;
 
 use super::choice::{Known, texture};
-use super::file::{Asked, Shot, Stage};
+use super::file::{Shot, Stage};
 use super::shooting::{Aim, Crew, Event, Taken};
-use super::sweep::Ways;
 use crate::backend::Backend;
 use crate::bells::Bells;
+use crate::blur;
 use crate::camera::{Point, Strategy};
 use crate::error::{Error, Result};
-use crate::image_io;
-use crate::pipeline::gather::{ALIKE, Gathered, correlation, sharpness_grid};
+use crate::pipeline::gather::{ALIKE, Gathered, blur_grid, correlation, sharpness_grid};
 
 /// How to scan.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,14 +48,10 @@ const SAME_PLACE: f64 = 0.8;
 /// shows a new level from this share of the blocks.
 const SHARPER: f32 = 1.3;
 const NOTHING: f64 = 0.004;
-/// Nominal way of the first steps of a sweep.
-const FIRST_STEP: f64 = 45.0;
 /// Photos from which a scan by autofocus knows how far apart two levels are.
 const SURE: usize = 8;
-/// Photos from which a sweep knows its own step.
+/// Photos from which bells tell how wide they are.
 const KNOWING: usize = 5;
-/// Change of the blocks, as a share of the sharpest, below which a picture shows no move of the lens.
-const STILL: f64 = 0.004;
 
 /// A scan in progress.
 pub struct Scan<'c, 'a, 'b, B: Backend> {
@@ -73,8 +72,11 @@ pub struct Scan<'c, 'a, 'b, B: Backend> {
     /// Photos that these are of, and how many of the last show hardly anything sharper than those before.
     counted: usize,
     idle: usize,
-    /// Width of the bells, as found last.
+    /// The bells of the blocks, once there are photos enough, and their width as found last.
+    bells: Option<Bells>,
     width: Option<f64>,
+    /// Half of the range on the axis that a photo shows sharp.
+    tolerance: Option<f64>,
     /// Whether the next photo is the first of this run.
     resumed: bool,
 }
@@ -101,7 +103,9 @@ pub fn scan<B: Backend>(crew: &mut Crew<'_>, backend: &B, options: &ScanOptions)
         sharpest: Vec::new(),
         counted: 0,
         idle: 0,
+        bells: None,
         width: None,
+        tolerance: None,
         resumed: true,
     };
     scan.take_in()?;
@@ -248,20 +252,26 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         let count = gathered.files.len();
         let photos: Vec<(f64, &[f32])> =
             places.iter().take(count).zip(&gathered.sharpness).map(|(&at, s)| (at, &s[..])).collect();
-        let bells = if photos.len() == count { Bells::fit(&photos, self.width) } else { None };
-        self.width = bells.as_ref().filter(|_| count >= KNOWING).map(|bells| bells.width);
-        let all: Vec<f64> = places.iter().chain(&self.passed).copied().collect();
+        self.bells = if photos.len() == count { Bells::fit(&photos, self.width) } else { None };
+        self.width = self.bells.as_ref().filter(|_| count >= KNOWING).map(|bells| bells.width);
+        let fine: Vec<(f64, &[f32])> =
+            photos.iter().zip(&gathered.fine).map(|((at, _), fine)| (*at, &fine[..])).collect();
         let coc_px = self.options.coc_px * (1.0 - self.options.overlap);
+        self.tolerance = self.bells.as_ref().map(|bells| {
+            let per_px = blur::per_px(&fine, blur_grid(gathered.size()));
+            coc_px * per_px.unwrap_or_else(|| bells.per_px())
+        });
+        let all: Vec<f64> = places.iter().chain(&self.passed).copied().collect();
         Some(work(&Known {
             grid,
             texture: &self.contrast,
             sharpest: &self.sharpest,
-            bells: bells.as_ref(),
+            bells: self.bells.as_ref(),
             places: &all,
             refuted: &self.refuted,
             tried: &self.tried,
             range: self.range(places),
-            coc_px,
+            tolerance: self.tolerance,
         }))
     }
 
@@ -288,7 +298,7 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
                 None if self.gathered.is_none() => Some([0.5, 0.5]),
                 None => self
                     .known(&places, |known| {
-                        tolerance = known.tolerance();
+                        tolerance = known.tolerance;
                         let by_contrast = if doubtful { known.next_by_contrast() } else { None };
                         let point = by_contrast.or_else(|| known.next())?;
                         sought = known.bells.and_then(|bells| bells.depth_at(known.grid, point));
@@ -355,136 +365,4 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         let back = self.crew.camera.hold_focus(false);
         taken.and(back)
     }
-
-    /// From the near stop to where nothing gets sharper any more, always toward far.
-    fn by_sweep(&mut self) -> Result<String> {
-        let ways = Ways::nominal(self.crew.camera.nudge_sizes());
-        home(self.crew, &ways)?;
-        // Of a scan that was interrupted: from the stop to behind its last photo.
-        let last = self.places().last().copied();
-        let (mut place, mut wanted) = (0.0, last.map_or(0.0, |last| last + FIRST_STEP));
-        let mut step = FIRST_STEP;
-        if let Some(last) = last.filter(|_| self.shots.len() >= KNOWING)
-            && let Some(tolerance) = self.known(&self.places(), |known| known.tolerance()).flatten()
-        {
-            step = 2.0 * tolerance;
-            wanted = last + step;
-        }
-        loop {
-            if self.shots.len() >= self.options.max_photos {
-                return Ok(format!("as many as were allowed ({})", self.options.max_photos));
-            }
-            let nudges = ways.toward(wanted);
-            place += ways.of(&nudges);
-            let shot = Shot { lens: Some(place), ..Shot::new(Stage::Scan) };
-            self.take(shot, &Aim::Nudges(nudges), &|_| true)?;
-            let places = self.places();
-            let (asked, photos) = (self.crew.session.asked.clone(), self.photos());
-            let still = self.is_still();
-            if still && self.never_moved() {
-                return Err(self.does_not_move()?);
-            }
-            let told = self.known(&places, |known| (ended(known, &asked, photos), known.tolerance()));
-            let (reason, tolerance) = told.unwrap_or((None, None));
-            let reason = still.then(|| "the lens is at its far stop".to_owned()).or(reason);
-            if let Some(reason) = reason {
-                return Ok(reason);
-            }
-            if let Some(tolerance) = tolerance.filter(|_| places.len() >= KNOWING) {
-                step = (2.0 * tolerance).clamp(0.6 * step, 1.5 * step);
-            }
-            wanted = step;
-        }
-    }
-
-    /// Photos taken in.
-    fn photos(&self) -> usize {
-        self.gathered.as_ref().map_or(0, |gathered| gathered.files.len())
-    }
-
-    /// Whether no move of the lens changed anything in the picture.
-    fn never_moved(&self) -> bool {
-        let sharpness = self.gathered.as_ref().map_or(&[][..], |gathered| &gathered.sharpness[..]);
-        sharpness.windows(2).all(|pair| change(&pair[0], &pair[1]) < STILL)
-    }
-
-    /// What to do about a lens that does not move. Its photos, whose places are not what they were taken for, are moved
-    /// aside.
-    fn does_not_move(&mut self) -> Result<Error> {
-        for index in std::mem::take(&mut self.shots).into_iter().rev() {
-            self.crew.disown(index)?;
-        }
-        Ok(Error::Camera(
-            "nothing in the picture changes as the lens is told to move: set the AF/MF switch of the lens to AF, and see that \
-             there is texture before it; then run the same command again"
-                .into(),
-        ))
-    }
-
-    /// Whether the last move of the lens changed nothing in the picture.
-    fn is_still(&self) -> bool {
-        let sharpness = self.gathered.as_ref().map(|gathered| &gathered.sharpness[..]);
-        matches!(sharpness, Some([.., before, last]) if self.photos() >= KNOWING && change(before, last) < STILL)
-    }
-}
-
-/// Why a sweep with so many photos between these ends can end, if it can.
-fn ended(known: &Known<'_>, asked: &Asked, photos: usize) -> Option<String> {
-    if photos < KNOWING {
-        return None;
-    }
-    let (bells, tolerance) = (known.bells?, known.tolerance()?);
-    let now = *known.places.get(photos - 1)?;
-    let behind =
-        |point: Point| bells.depth_at(known.grid, point).is_some_and(|depth| now > depth + 3.0 * tolerance);
-    // A near point that is still ahead may be the far one.
-    let passed = |point: Point| behind(point) || known.is_plain(point);
-    if asked.far.is_some_and(behind) && asked.near.is_none_or(passed) {
-        return Some("the far point is behind".into());
-    }
-    let told: Vec<f64> = bells.believed().map(|bell| bell.depth).collect();
-    let ahead = told.iter().filter(|&&depth| depth > now - 3.0 * tolerance).count();
-    (told.len() > 20 && (ahead as f64) < 0.005 * told.len() as f64)
-        .then(|| "nothing gets sharper any more".to_owned())
-}
-
-/// Leads the lens to its near stop: as far as the pictures change, and once more.
-pub fn home(crew: &mut Crew<'_>, ways: &Ways) -> Result<()> {
-    const TIMES: usize = 12;
-    let start = Instant::now();
-    let mut before: Option<Vec<f32>> = None;
-    for _ in 0..TIMES {
-        crew.check()?;
-        crew.camera.nudge(-ways.largest())?;
-        let Ok(preview) = crew.camera.preview() else { continue };
-        let Ok(seen) = preview_luma(&preview) else { continue };
-        let still = before.as_ref().is_some_and(|before| mean_change(before, &seen) < 0.002);
-        if still {
-            break;
-        }
-        before = Some(seen);
-    }
-    crew.sought += start.elapsed();
-    Ok(())
-}
-
-/// Luma of a preview, 0…1.
-fn preview_luma(jpeg: &[u8]) -> Result<Vec<f32>> {
-    let picture = image_io::decode_live_view(jpeg)?;
-    Ok(picture.data.iter().map(|&value| f32::from(value) / 255.0).collect())
-}
-
-fn mean_change(a: &[f32], b: &[f32]) -> f32 {
-    if a.len() != b.len() {
-        return f32::MAX;
-    }
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len().max(1) as f32
-}
-
-/// How much two photos' blocks differ in sharpness, as a share of the sharpest: root mean square.
-fn change(a: &[f32], b: &[f32]) -> f64 {
-    let root = |value: &f32| f64::from(value.max(0.0)).sqrt();
-    let peak = a.iter().chain(b).map(root).fold(1e-9, f64::max);
-    let squares: f64 = a.iter().zip(b).map(|(a, b)| ((root(a) - root(b)) / peak).powi(2)).sum();
-    (squares / a.len().max(1) as f64).sqrt()
 }

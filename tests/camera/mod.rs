@@ -11,3 +11,4 @@ mod gravity;
 mod refusals;
 mod resume;
 mod shooting;
+mod sweeps;

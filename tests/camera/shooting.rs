@@ -91,10 +91,22 @@ impl Stage {
 
     /// The same with the camera that `args` name, without a number of steps.
     pub fn shoot_with(&self, args: &[&str]) -> Command {
+        let mut command = self.job_into_session("shoot");
+        command.args(args);
+        command
+    }
+
+    /// The scan alone, of at most `most` photos, into the folder `session`.
+    pub fn scan(&self, most: usize) -> Command {
+        let mut command = self.job_into_session("scan");
+        command.args(["--camera", &self.server.port_string(), "--max-frames", &most.to_string()]);
+        command
+    }
+
+    fn job_into_session(&self, name: &str) -> Command {
         let mut command = self.nearfar();
         let point = |p: [f32; 2]| format!("{},{}", p[0], p[1]);
-        command.args(["shoot", "-o", "session", "--near", &point(self.near), "--far", &point(self.far)]);
-        command.args(args);
+        command.args([name, "-o", "session", "--near", &point(self.near), "--far", &point(self.far)]);
         command
     }
 
