@@ -74,7 +74,9 @@ pub fn run(args: &Args, device: &str, talk: &Talk) -> Result<Exit> {
         "{done} of {steps} steps photographed: {shown}/stack\nnext: nearfar merge {shown} -o {shown}/merged.tif"
     );
     talk.result(&report, &text)?;
-    tell_coverage(coverage, folder, talk);
+    // What was to be filled and could not be would be offered again and again.
+    let fillable = filled != Some(0) && captured.missing.is_empty();
+    tell_coverage(coverage, folder, fillable, talk);
     Ok(exit(&captured, talk))
 }
 
@@ -89,7 +91,7 @@ fn fill(folder: &Path, map: &MapFile, talk: &Talk) -> Result<usize> {
     let places: Vec<f64> = achieved(&session, map).into_iter().chain(to_come).collect();
     let count = plan::fill(folder, &places)?;
     talk.say(&match count {
-        0 => "nothing is missing".to_owned(),
+        0 => "nothing is missing that is not planned already".to_owned(),
         count => format!("{count} more steps: {}", folder.join("plan.png").display()),
     });
     Ok(count)
@@ -115,8 +117,8 @@ pub(super) fn covered(crew: &Crew<'_>, device: &Device) -> Result<Option<f64>> {
     }
 }
 
-/// Says how much of what is textured is sharp, and what to do about the rest.
-pub(super) fn tell_coverage(coverage: Option<f64>, folder: &Path, talk: &Talk) {
+/// Says how much of what is textured is sharp, and what to do about the rest, if it is `fillable`.
+pub(super) fn tell_coverage(coverage: Option<f64>, folder: &Path, fillable: bool, talk: &Talk) {
     /// Below this, somebody will see it.
     const FINE: f64 = 0.99;
     let Some(share) = coverage else { return };
@@ -124,6 +126,9 @@ pub(super) fn tell_coverage(coverage: Option<f64>, folder: &Path, talk: &Talk) {
     let text = format!("{:.1} % of what is textured is sharp: {}", 100.0 * share, picture.display());
     if share >= FINE {
         return talk.say(&text);
+    }
+    if !fillable {
+        return talk.warn(&text);
     }
     talk.warn(&format!("{text}; nearfar capture {} --fill photographs what is missing", folder.display()));
 }

@@ -115,7 +115,7 @@ pub fn run(args: &Args, device: &str, threads: usize, talk: &Talk) -> Result<Exi
         picture.display()
     );
     talk.result(&report, &text)?;
-    capture::tell_coverage(coverage, &args.output, talk);
+    capture::tell_coverage(coverage, &args.output, captured.missing.is_empty(), talk);
     Ok(capture::exit(&captured, talk))
 }
 

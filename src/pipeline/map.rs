@@ -76,6 +76,7 @@ fn finish<B: Backend>(mut run: Run<'_, B>, mut survey: Survey<B>, scale: DepthSc
     let mut outcome = describe(&run, &survey, &positions, scale);
     outcome.map.blur = run.timed("blur", |_| Ok(blur(&survey, &positions.at)))?;
     outcome.map.level_dioptres = dioptres(&run, &survey, &positions.at);
+    outcome.map.timings_ms = run.timings.clone();
     run.timed("write", |run| outputs::write(&run.job.output, &outcome.map, &maps))?;
     outcome.map.timings_ms = run.timings;
     Ok(outcome)
@@ -101,6 +102,10 @@ fn dioptres<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>, positions: &[f64])
         (!metres.is_empty()).then(|| (at, metres.len() as f64 / metres.iter().sum::<f64>()))
     };
     let points: Vec<(f64, f64)> = survey.order.clusters.iter().zip(positions).filter_map(told).collect();
+    let mirrored: Vec<(f64, f64)> = points.iter().map(|(at, dioptres)| (-at, *dioptres)).collect();
+    if !calibrated(&mirrored, &[0.0]).is_empty() {
+        tracing::warn!("by the distances in EXIF, what is called near is the far end: swap --near and --far");
+    }
     calibrated(&points, positions)
 }
 

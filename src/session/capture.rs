@@ -1,21 +1,22 @@
 //! The capture: photographs the planned steps, and looks at each photo for where it really is sharp.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::ends::{Sharpness, bells};
 use super::file::{SessionFile, Shot, Stage};
 use super::scan::home;
 use super::shooting::{Aim, Crew, Event, Taken};
 use super::ways::Ways;
 use crate::backend::Backend;
 use crate::bells::Bells;
-use crate::camera::{Lock, Point, Strategy};
+use crate::camera::{Point, Strategy};
 use crate::error::{Error, Result};
 use crate::files::{MapFile, PlanFile};
-use crate::frame::{Plane, Size};
-use crate::pipeline::gather::{ALIKE, Seen, correlation, see, sharpness_grid};
-use crate::pipeline::plan::{End, alternatives};
+use crate::frame::Plane;
+use crate::pipeline::gather::{ALIKE, Seen, correlation, see};
+use crate::pipeline::plan::alternatives;
 use crate::positions::Axis;
 
 /// Miss, in steps, from which a step is tried once more.
@@ -76,10 +77,7 @@ pub fn capture<B: Backend>(
     let axis = map.axis();
     let bells = bells(&crew.folder, &map, scanned, backend)?;
     let targets: Vec<f64> = plan.steps.iter().map(|step| axis.place(step.target_depth)).collect();
-    let span =
-        targets.iter().copied().fold(f64::MIN, f64::max) - targets.iter().copied().fold(f64::MAX, f64::min);
-    // One step, or many at one depth, have no distance of their own: that of the levels stands for it.
-    let pitch = if span > 1e-3 { span / (targets.len() - 1) as f64 } else { 1.0 };
+    let pitch = pitch(&targets[..plan.planned().min(targets.len())]);
     let unseen = (0..crew.session.shots.len())
         .filter(|&i| {
             let shot = &crew.session.shots[i];
@@ -102,69 +100,16 @@ pub fn capture<B: Backend>(
     Ok(capture.outcome())
 }
 
-/// Sharpness of the blocks of photos.
-pub type Sharpness = Vec<(PathBuf, Vec<f32>)>;
-
-/// The bells of the map's frames, whose sharpness is `scanned` or is looked at.
-fn bells<B: Backend>(
-    folder: &Path,
-    map: &MapFile,
-    scanned: Option<&Sharpness>,
-    backend: &B,
-) -> Result<Bells> {
-    let axis = map.axis();
-    let mut photos = Vec::new();
-    for (frames, &place) in map.clusters.iter().zip(axis.levels()) {
-        for name in frames {
-            let known = scanned.and_then(|scanned| scanned.iter().find(|(file, _)| file.ends_with(name)));
-            let blocks = match known {
-                Some((_, blocks)) => blocks.clone(),
-                None => see(backend, &folder.join(name))?.sharpness,
-            };
-            photos.push((place, blocks));
-        }
-    }
-    let photos: Vec<(f64, &[f32])> = photos.iter().map(|(place, blocks)| (*place, &blocks[..])).collect();
-    Bells::fit(&photos, None).ok_or_else(|| {
-        Error::Stack(
-            "the scan has fewer than three levels of focus: scan again, with more of the scene in reach"
-                .into(),
-        )
-    })
-}
-
-/// Places on the map's focus axis of what is seen at the session's near and far points: the photos of a sweep stand beside
-/// them by up to half a step. None where the autofocus found the point itself, or the blocks there do not tell.
-///
-/// # Errors
-/// Those of reading the photos.
-pub fn ends<B: Backend>(
-    folder: &Path,
-    session: &SessionFile,
-    map: &MapFile,
-    scanned: Option<&Sharpness>,
-    backend: &B,
-) -> Result<[End; 2]> {
-    let focused = |point: &Point| {
-        let mut shots = session.of(Stage::Scan);
-        shots.any(|shot| shot.af_point == Some(*point) && shot.autofocus == Some(Lock::Locked))
-    };
-    let asked = [session.asked.near, session.asked.far];
-    let spots = asked.map(|point| point.filter(focused));
-    let points = asked.map(|point| point.filter(|point| !focused(point)));
-    if points.iter().all(Option::is_none) {
-        return Ok(spots.map(|spot| End { place: None, spot }));
-    }
-    let bells = bells(folder, map, scanned, backend)?;
-    let grid = sharpness_grid(Size::new(map.width, map.height));
-    let last = map.clusters.len() as f64 - 1.0;
-    let places = points.map(|point| bells.depth_at(grid, point?));
-    // Farther off than a level, it is no better than the level that was found sharpest.
-    let axis = map.axis();
-    let close =
-        |place: Option<f64>, level: f64| place.filter(|&place| (axis.depth(place) - level).abs() <= 1.0);
-    let found = [close(places[0], 0.0), close(places[1], last)];
-    Ok([0, 1].map(|end| End { place: found[end], spot: spots[end] }))
+/// The usual distance from one target to the next in depth. Where there is nothing in focus, there are wider ones; steps that
+/// fill stand closer, and are held against it as the others are.
+fn pitch(targets: &[f64]) -> f64 {
+    let mut sorted = targets.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let mut gaps: Vec<f64> =
+        sorted.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 1e-3).collect();
+    let middle = gaps.len() / 2;
+    // One step, or many at one depth, have no distance of their own: that of the levels stands for it.
+    if gaps.is_empty() { 1.0 } else { *gaps.select_nth_unstable_by(middle, f64::total_cmp).1 }
 }
 
 impl<B: Backend> Capture<'_, '_, '_, B> {
@@ -190,12 +135,23 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
     /// to its neighbour.
     fn falls_short(&self, step: usize) -> bool {
         let Some(miss) = self.miss(step) else { return false };
+        // Wider than it was planned to be.
         let wide = |other: usize| {
             let gap = self.achieved(step).zip(self.achieved(other)).map(|(a, b)| (a - b).abs());
-            gap.is_some_and(|gap| gap > GAP * self.pitch)
+            let planned = (self.targets[step] - self.targets[other]).abs().max(self.pitch);
+            gap.is_some_and(|gap| gap > planned + (GAP - 1.0) * self.pitch)
         };
-        let neighbours = [step.checked_sub(1), Some(step + 1).filter(|&next| next < self.targets.len())];
-        miss > MISS || (miss > 0.5 * MISS && neighbours.into_iter().flatten().any(wide))
+        miss > MISS || (miss > 0.5 * MISS && self.neighbours(step).into_iter().flatten().any(wide))
+    }
+
+    /// The steps whose targets are next to that of `step` on either side.
+    fn neighbours(&self, step: usize) -> [Option<usize>; 2] {
+        let off = |other: &usize| self.targets[*other] - self.targets[step];
+        let others = || (0..self.targets.len()).filter(|&other| other != step);
+        [
+            others().filter(|at| off(at) <= 0.0).max_by(|a, b| off(a).total_cmp(&off(b))),
+            others().filter(|at| off(at) > 0.0).min_by(|a, b| off(a).total_cmp(&off(b))),
+        ]
     }
 
     fn photos(&self, step: usize) -> usize {
@@ -497,4 +453,16 @@ pub fn estimate(session: Option<&SessionFile>, photos: usize) -> Duration {
     let times: Vec<f64> = scanned.map(|shot| shot.took_ms.values().sum()).collect();
     let mean = if times.is_empty() { 1500.0 } else { times.iter().sum::<f64>() / times.len() as f64 };
     Duration::from_secs_f64(mean * photos as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_the_usual_distance_between_targets() {
+        assert_eq!(pitch(&[4.0, 0.0, 2.0, 6.0]), 2.0);
+        assert_eq!(pitch(&[0.0, 2.0, 4.0, 40.0, 42.0]), 2.0, "nothing lies between");
+        assert_eq!((pitch(&[7.0]), pitch(&[3.0, 3.0])), (1.0, 1.0));
+    }
 }

@@ -3,13 +3,15 @@
 mod capture;
 mod check;
 mod choice;
+mod ends;
 mod file;
 mod scan;
 mod shooting;
 mod ways;
 
-pub use capture::{Captured, Sharpness, capture, ends, estimate};
+pub use capture::{Captured, capture, estimate};
 pub use check::{Readiness, changed, readiness};
+pub use ends::{Sharpness, ends};
 pub use file::{Asked, NAME, Pending, SessionFile, Shot, Stage};
 pub use scan::{ScanOptions, scan};
 pub use shooting::{Crew, Event};

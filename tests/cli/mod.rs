@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod devices;
+mod half_stacks;
 mod inputs;
 mod interrupt;
 mod job;

@@ -175,10 +175,15 @@ fn distances_in_exif_make_dioptres() {
     for (file, &level) in files.iter().zip(&kept) {
         std::fs::write(file, with_distance(&stack.photo(level), 1.0 / dioptres(level))).unwrap();
     }
-    let mut command = env.nearfar();
-    command.args(["--device", "cpu", "map", "-o", "map"]).args(&files);
-    command.arg("--near").arg(&files[0]).arg("--far").arg(&files[kept.len() - 1]);
-    Run::of(&mut command).exits(0);
+    let mapped = |near: usize, far: usize| {
+        let mut command = env.nearfar();
+        command.args(["--device", "cpu", "map", "-o", "map"]).args(&files);
+        command.arg("--near").arg(&files[near]).arg("--far").arg(&files[far]);
+        Run::of(&mut command)
+    };
+    mapped(kept.len() - 1, 0).exits(0).says(&["what is called near is the far end"]);
+    assert_eq!(read_map(&env.path("map")).0.level_dioptres, [0.0; 0]);
+    mapped(0, kept.len() - 1).exits(0);
     let map = read_map(&env.path("map")).0;
     assert_eq!(map.level_dioptres.len(), map.clusters.len());
     for (found, level) in map.level_dioptres.iter().zip(&map.clusters) {
