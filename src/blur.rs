@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bells::Bells;
+use crate::bells::{Bells, WIDTH_PX};
 use crate::frame::Size;
 
 /// How fast blur grows along the focus axis of a map.
@@ -41,7 +41,7 @@ impl Blur {
         let narrowest = NARROWEST * usual_step(photos)?;
         let width = |blocks: &[usize]| width(photos, blocks).filter(|&width| width >= narrowest);
         let whole = width(&some_blocks(grid))?;
-        let per_px = |width: f64| width / crate::bells::WIDTH_PX;
+        let per_px = |width: f64| width / WIDTH_PX;
         let range_px = length / per_px(whole);
         let of_region = |region: u32| {
             let inside: Vec<usize> =
@@ -71,7 +71,9 @@ impl Blur {
 
 /// Distance on the focus axis that makes a circle of confusion of one pixel, by photos as [`Blur::measure`] takes them.
 pub fn per_px(photos: &[(f64, &[f32])], grid: Size) -> Option<f64> {
-    width(photos, &some_blocks(grid)).map(|width| width / crate::bells::WIDTH_PX)
+    // How narrow bells are that fall between the photos cannot be seen.
+    let narrowest = NARROWEST * usual_step(photos)?;
+    width(photos, &some_blocks(grid)).map(|width| width.max(narrowest) / WIDTH_PX)
 }
 
 /// Enough of the blocks, from all over the picture.

@@ -182,6 +182,10 @@ fn sharp_levels(
     }
 }
 
+/// What is said of anchors that are no two ends.
+pub const ONE_LEVEL: &str =
+    "--near and --far mean one level of focus: name two frames or points at different distances";
+
 /// Turns the levels near to far and takes out those beyond the anchors.
 fn cut(
     features: &Features,
@@ -194,9 +198,7 @@ fn cut(
     let near = anchors.near.map(|anchor| find(features, scale, levels, anchor, "--near")).transpose()?;
     let far = anchors.far.map(|anchor| find(features, scale, levels, anchor, "--far")).transpose()?;
     if near.is_some() && near == far {
-        let text =
-            "--near and --far mean one level of focus: name two frames or points at different distances";
-        return Err(Error::Usage(text.into()));
+        return Err(Error::Usage(ONE_LEVEL.into()));
     }
     let order = anchored_path(&level_distances(features, levels), told, near, far);
     let turn = near.is_none() && far.is_none() && !starts_near(features, levels);

@@ -104,7 +104,8 @@ fn dioptres<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>, positions: &[f64])
     let points: Vec<(f64, f64)> = survey.order.clusters.iter().zip(positions).filter_map(told).collect();
     let mirrored: Vec<(f64, f64)> = points.iter().map(|(at, dioptres)| (-at, *dioptres)).collect();
     if !calibrated(&mirrored, &[0.0]).is_empty() {
-        tracing::warn!("by the distances in EXIF, what is called near is the far end: swap --near and --far");
+        let what = if survey.order.near_guessed { "name --near and --far" } else { "swap --near and --far" };
+        tracing::warn!("by the distances in EXIF, what is called near is the far end: {what}");
     }
     calibrated(&points, positions)
 }

@@ -84,7 +84,9 @@ impl<B: Backend> Run<'_, B> {
         // Frames named as ends may look alike where a coarse stack shows nothing sharp in either.
         let by_frames = [anchors.near, anchors.far].iter().all(|end| matches!(end, Some(Anchor::Frame(_))));
         let mut order = match order::levels(&features, &distances, told.is_some(), anchors) {
-            Err(Error::Usage(reason)) if self.care != Care::Strict && by_frames => {
+            Err(Error::Usage(reason))
+                if self.care != Care::Strict && by_frames && reason == order::ONE_LEVEL =>
+            {
                 tracing::warn!("{reason}: the frames count as they were given");
                 return Ok((None, energy));
             }

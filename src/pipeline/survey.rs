@@ -295,7 +295,10 @@ impl<'a, B: Backend> Run<'a, B> {
         let asked = self.job.reference;
         let mut reference = match asked {
             Some(index) => self.position(index, frames, "--reference")?,
-            None => self.medoid(rough, |_| true)?,
+            None => match self.told_middle(frames) {
+                Some(middle) => middle,
+                None => self.medoid(rough, |_| true)?,
+            },
         };
         let mut poses = self.timed("register", |run| run.register(frames, reference, scratch))?;
         let fit = |poses: &[Option<Pose>]| poses.iter().flatten().count();
@@ -331,6 +334,15 @@ impl<'a, B: Backend> Run<'a, B> {
         let text =
             "no frame near the middle of the order fits the others well enough: name one with --reference";
         Err(Error::Stack(text.to_owned()))
+    }
+
+    /// The frame in the middle of where a camera told that they are.
+    fn told_middle(&self, frames: &[usize]) -> Option<usize> {
+        let places: Option<Vec<f64>> = frames.iter().map(|&frame| self.told.get(frame).copied()).collect();
+        let places = places.filter(|places| !places.is_empty())?;
+        let mut order: Vec<usize> = (0..places.len()).collect();
+        order.sort_by(|&a, &b| places[a].total_cmp(&places[b]));
+        Some(order[order.len() / 2])
     }
 
     /// Names the frames without a pose among those left out, and no others for that reason.

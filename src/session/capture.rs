@@ -32,6 +32,9 @@ const STRANGE: f64 = 0.35;
 /// Closer to the target than this share of a step, a lens need not be moved.
 const CLOSE: f64 = 0.06;
 
+/// Targets closer than this on the axis are one.
+const SAME: f64 = 1e-3;
+
 /// What came of a capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Captured {
@@ -106,7 +109,7 @@ fn pitch(targets: &[f64]) -> f64 {
     let mut sorted = targets.to_vec();
     sorted.sort_by(f64::total_cmp);
     let mut gaps: Vec<f64> =
-        sorted.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 1e-3).collect();
+        sorted.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > SAME).collect();
     let middle = gaps.len() / 2;
     // One step, or many at one depth, have no distance of their own: that of the levels stands for it.
     if gaps.is_empty() { 1.0 } else { *gaps.select_nth_unstable_by(middle, f64::total_cmp).1 }
@@ -149,8 +152,8 @@ impl<B: Backend> Capture<'_, '_, '_, B> {
         let off = |other: &usize| self.targets[*other] - self.targets[step];
         let others = || (0..self.targets.len()).filter(|&other| other != step);
         [
-            others().filter(|at| off(at) <= 0.0).max_by(|a, b| off(a).total_cmp(&off(b))),
-            others().filter(|at| off(at) > 0.0).min_by(|a, b| off(a).total_cmp(&off(b))),
+            others().filter(|at| off(at) < -SAME).max_by(|a, b| off(a).total_cmp(&off(b))),
+            others().filter(|at| off(at) > SAME).min_by(|a, b| off(a).total_cmp(&off(b))),
         ]
     }
 

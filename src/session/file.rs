@@ -32,6 +32,9 @@ pub struct SessionFile {
     /// Why the scan ended; none while it has not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan_ended: Option<String>,
+    /// Why a sweep came to its end, after which it goes back for what it left out; none while it has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept: Option<String>,
     /// Every photo, in the order taken.
     pub shots: Vec<Shot>,
     /// The photo that is being taken.
@@ -103,7 +106,8 @@ pub struct Shot {
     /// How the lens was moved before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nudges: Vec<Nudge>,
-    /// Where the lens stood, as far as is known: as the camera tells, or the sum of the nudges from the near stop.
+    /// Where the lens stood, as far as is known: as the camera tells, 0 … 100; or the sum of the nudges
+    /// from the near stop, in thousandths of the whole way about, put right by what the photo shows sharp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lens: Option<f64>,
     /// Depth asked for, in levels of the map.
@@ -138,6 +142,7 @@ impl SessionFile {
             settings,
             set_back: Vec::new(),
             scan_ended: None,
+            swept: None,
             shots: Vec::new(),
             pending: None,
             merged: Vec::new(),

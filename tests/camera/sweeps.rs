@@ -14,7 +14,7 @@ fn stage() -> Stage {
     Stage::new(settings, SceneKind::Macro, Size::new(1050, 700), 70.0)
 }
 
-/// Sums of the nudges before the photos of the scan, as the session has them.
+/// Where the photos of the scan are on the lens's way, as the session has them.
 fn places(stage: &Stage) -> Vec<f64> {
     stage.shots("scan").iter().map(|shot| shot["lens"].as_f64().unwrap()).collect()
 }
@@ -56,5 +56,5 @@ fn too_few_photos_are_spread_over_the_whole_range() {
     let widest = places.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
     println!("{ended}: {places:.1?}");
     assert!(ended.starts_with("the far point is behind; as many as were allowed (18), where "), "{ended}");
-    assert!(places.len() == 18 && widest < 60.0, "{places:?}");
+    assert!(places.len() == 18 && widest < 75.0, "{places:?}");
 }

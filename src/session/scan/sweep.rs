@@ -33,39 +33,42 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
     /// the places between which too much was left out.
     pub(super) fn by_sweep(&mut self) -> Result<String> {
         let ways = Ways::nominal(self.crew.camera.nudge_sizes());
-        let reason = match self.swept() {
-            Some(reason) => reason,
-            None => self.sweep_on(&ways)?,
+        if self.crew.session.swept.is_some() {
+            self.locate_last()?;
+        } else if let Some(reason) = self.sweep_on(&ways)? {
+            self.crew.session.swept = Some(reason);
+            self.crew.save()?;
+        }
+        let Some(reason) = self.crew.session.swept.clone() else {
+            return Ok(format!(
+                "as many as were allowed ({}), before the far end was reached; allow more by --max-frames, in a new session",
+                self.shots.len()
+            ));
         };
         self.close_gaps(&ways)?;
-        if self.is_full() {
-            let (gaps, all) = (self.gaps(usize::MAX).len(), self.shots.len());
-            return Ok(match gaps {
-                0 => reason,
-                _ => format!(
-                    "{reason}; as many as were allowed ({all}), where {} would leave no gap",
-                    all + gaps
-                ),
-            });
+        let (all, gaps) = (self.shots.len(), if self.is_full() { self.gaps(usize::MAX).len() } else { 0 });
+        if gaps == 0 {
+            return Ok(reason);
         }
-        Ok(reason)
+        Ok(format!("{reason}; as many as were allowed ({all}), where {} would leave no gap", all + gaps))
     }
 
     fn is_full(&self) -> bool {
         self.shots.len() >= self.options.max_photos
     }
 
-    /// Why a scan that was interrupted had come to its end, if it had.
-    fn swept(&mut self) -> Option<String> {
+    /// Why the sweep can end, if it can.
+    fn at_end(&mut self) -> Option<String> {
         let (places, asked, photos) = (self.places(), self.crew.session.asked.clone(), self.photos());
         self.known(&places, |known| ended(known, &asked, photos)).flatten()
     }
 
-    fn sweep_on(&mut self, ways: &Ways) -> Result<String> {
+    /// Toward far, from behind the last photo if there are any; why it ends, none if there are no more photos.
+    fn sweep_on(&mut self, ways: &Ways) -> Result<Option<String>> {
         home(self.crew, ways)?;
         // Of a scan that was interrupted: from the stop to behind its last photo.
         let last = self.places().into_iter().reduce(f64::max);
-        let (mut place, mut step) = (0.0, FIRST_STEP);
+        let (mut place, mut step) = (0.0, FIRST_STEP.max(WHOLE_WAY / self.options.max_photos as f64));
         let mut wanted = 0.0;
         if let Some(last) = last {
             let tolerance = self.known(&self.places(), |known| known.tolerance).flatten();
@@ -74,18 +77,19 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         }
         loop {
             if self.is_full() {
-                return Ok("before the far end was reached".into());
+                return Ok(None);
             }
             place = self.step(ways, place, wanted - place)?;
             let still = self.is_still();
             if still && self.never_moved() {
                 return Err(self.does_not_move()?);
             }
-            if let Some(reason) = self.swept() {
-                return Ok(reason);
+            if let Some(reason) = self.at_end() {
+                return Ok(Some(reason));
             }
             if still {
-                return Ok("the lens is at its far stop".into());
+                self.where_it_stopped()?;
+                return Ok(Some("the lens is at its far stop".into()));
             }
             if let Some(tolerance) = self.tolerance.filter(|_| self.photos() >= KNOWING) {
                 step = self.affordable(2.0 * tolerance, place).clamp(0.6 * step, 1.5 * step);
@@ -94,10 +98,38 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         }
     }
 
-    /// `step`, or if photos would run out before the far stop, not less than the first.
+    /// `step`; if photos would run out before the far stop is reached and the gaps so far are closed, one that reaches it.
     fn affordable(&self, step: f64, place: f64) -> f64 {
-        let left = self.options.max_photos.saturating_sub(self.shots.len()) as f64;
-        if (WHOLE_WAY - place) / step <= left { step } else { step.max(FIRST_STEP) }
+        let (left, ahead) = (self.left() as f64, (WHOLE_WAY - place).max(0.0));
+        let mut places = self.places();
+        places.sort_by(f64::total_cmp);
+        let behind: f64 =
+            places.windows(2).map(|pair| ((pair[1] - pair[0]) / (WIDE * step)).ceil() - 1.0).sum();
+        if ahead / step + behind.max(0.0) <= left {
+            return step;
+        }
+        step.max(FIRST_STEP).max(ahead / left.max(1.0))
+    }
+
+    /// Writes down of the photos that the lens did not move for that they are where the one before is.
+    fn where_it_stopped(&mut self) -> Result<()> {
+        let unmoved = self.photos() - 1;
+        let lens = self.crew.session.shots[self.shots[unmoved - 1]].lens;
+        for &index in &self.shots[unmoved..] {
+            self.crew.session.shots[index].lens = lens;
+        }
+        self.crew.save()
+    }
+
+    /// Of a scan that was interrupted: the last photo may not have been located.
+    fn locate_last(&mut self) -> Result<()> {
+        let places = self.places();
+        let [before @ .., place] = &places[..] else { return Ok(()) };
+        let Some(gathered) = &self.gathered else { return Ok(()) };
+        let photos: Vec<(f64, &[f32])> =
+            before.iter().zip(&gathered.sharpness).map(|(&at, blocks)| (at, &blocks[..])).collect();
+        self.bells = Bells::fit(&photos, None);
+        self.found_at(*place).map(drop)
     }
 
     /// Moves the lens by about `distance` from `place`, takes a photo there; where that is.
@@ -119,11 +151,11 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
             }
             home(self.crew, ways)?;
             let mut place = 0.0;
-            loop {
+            while !self.is_full() {
                 let gaps = self.gaps(self.left());
                 let closest = 0.3 * self.tolerance.unwrap_or_default();
                 let next = gaps.into_iter().find(|&gap| gap > place + closest);
-                let Some(next) = next.filter(|_| !self.is_full()) else { break };
+                let Some(next) = next else { break };
                 place = self.step(ways, place, next - place)?;
                 self.take_in()?;
                 place = self.found_at(place)?;
@@ -195,7 +227,8 @@ fn ended(known: &Known<'_>, asked: &Asked, photos: usize) -> Option<String> {
     let now = known.places.iter().take(photos).copied().reduce(f64::max)?;
     let behind = |point| depths_at(known, bells, point).is_some_and(|[_, far]| now > far + 3.0 * tolerance);
     // A near point that is still ahead may be the far one.
-    let passed = |point| behind(point) || known.is_plain(point);
+    let beside = |point| bells.depth_at(known.grid, point).is_some_and(|depth| now > depth + 3.0 * tolerance);
+    let passed = |point| behind(point) || beside(point) || known.is_plain(point);
     if asked.far.is_some_and(behind) && asked.near.is_none_or(passed) {
         return Some("the far point is behind".into());
     }
@@ -222,7 +255,7 @@ fn gaps(known: &Known<'_>, asked: &Asked, most: usize) -> Vec<f64> {
     let depths = |point| depths_at(known, bells, point);
     let [near, far] = match [asked.near.and_then(depths), asked.far.and_then(depths)] {
         [Some(a), Some(b)] => [a[0].min(b[0]), a[1].max(b[1])],
-        _ => [f64::MIN, f64::MAX],
+        [near, far] => [near.map_or(f64::MIN, |near| near[0]), far.map_or(f64::MAX, |far| far[1])],
     };
     let wanted: Vec<f64> = bells.believed().map(|bell| bell.depth).collect();
     // Believed blocks between two photos that matter.
