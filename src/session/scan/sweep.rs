@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{KNOWING, Scan};
 use crate::backend::Backend;
-use crate::bells::{BELIEVED, Bells, around, block_at};
+use crate::bells::{BELIEVED, Bells, block_at};
 use crate::camera::Point;
 use crate::error::{Error, Result};
 use crate::image_io;
@@ -25,6 +25,8 @@ const RETURNS: usize = 3;
 const WIDE: f64 = 1.25;
 /// Share of the believed blocks that make it worth to photograph what lies between two photos.
 const WORTH: f64 = 0.002;
+/// Depths of field that a point must be behind, where only what is around it tells its depth.
+const DOUBT: f64 = 12.0;
 /// Misfit of a photo to the bells, from which its place is taken from the nudges alone.
 const STRANGE: f64 = 0.3;
 
@@ -225,10 +227,13 @@ fn ended(known: &Known<'_>, asked: &Asked, photos: usize) -> Option<String> {
     }
     let (bells, tolerance) = (known.bells?, known.tolerance?);
     let now = known.places.iter().take(photos).copied().reduce(f64::max)?;
-    let behind = |point| depths_at(known, bells, point).is_some_and(|[_, far]| now > far + 3.0 * tolerance);
+    let behind = |point| match own_depth(known, bells, point) {
+        Some(depth) => now > depth + 3.0 * tolerance,
+        // What is beside it may be nearer.
+        None => bells.depth_at(known.grid, point).is_some_and(|depth| now > depth + DOUBT * tolerance),
+    };
     // A near point that is still ahead may be the far one.
-    let beside = |point| bells.depth_at(known.grid, point).is_some_and(|depth| now > depth + 3.0 * tolerance);
-    let passed = |point| behind(point) || beside(point) || known.is_plain(point);
+    let passed = |point| behind(point) || known.is_plain(point);
     if asked.far.is_some_and(behind) && asked.near.is_none_or(passed) {
         return Some("the far point is behind".into());
     }
@@ -238,24 +243,20 @@ fn ended(known: &Known<'_>, asked: &Asked, photos: usize) -> Option<String> {
         .then(|| "nothing gets sharper any more".to_owned())
 }
 
-/// The nearest and the farthest of what is seen around a point; none unless the block there is believed itself: things
-/// beside it may be nearer.
-fn depths_at(known: &Known<'_>, bells: &Bells, point: Point) -> Option<[f64; 2]> {
-    let block = block_at(known.grid, point);
-    let believed = |at: &usize| bells.blocks[*at].weight >= BELIEVED;
-    believed(&block).then_some(())?;
-    let depths = around(known.grid, block).filter(believed).map(|at| bells.blocks[at].depth);
-    Some(depths.fold([f64::MAX, f64::MIN], |[near, far], depth| [near.min(depth), far.max(depth)]))
+/// Depth of the block at a point, if it is believed itself.
+fn own_depth(known: &Known<'_>, bells: &Bells, point: Point) -> Option<f64> {
+    let bell = bells.blocks[block_at(known.grid, point)];
+    (bell.weight >= BELIEVED).then_some(bell.depth)
 }
 
 /// Places for at most `most` photos between those there are, where these are too far apart to show sharp what lies between
 /// and is asked for; evenly, and if there are too few where most is unseen.
 fn gaps(known: &Known<'_>, asked: &Asked, most: usize) -> Vec<f64> {
     let (Some(bells), Some(tolerance)) = (known.bells, known.tolerance) else { return Vec::new() };
-    let depths = |point| depths_at(known, bells, point);
-    let [near, far] = match [asked.near.and_then(depths), asked.far.and_then(depths)] {
-        [Some(a), Some(b)] => [a[0].min(b[0]), a[1].max(b[1])],
-        [near, far] => [near.map_or(f64::MIN, |near| near[0]), far.map_or(f64::MAX, |far| far[1])],
+    let depth = |point| own_depth(known, bells, point).or_else(|| bells.depth_at(known.grid, point));
+    let [near, far] = match [asked.near.and_then(depth), asked.far.and_then(depth)] {
+        [Some(a), Some(b)] => [a.min(b), a.max(b)],
+        [near, far] => [near.unwrap_or(f64::MIN), far.unwrap_or(f64::MAX)],
     };
     let wanted: Vec<f64> = bells.believed().map(|bell| bell.depth).collect();
     // Believed blocks between two photos that matter.
