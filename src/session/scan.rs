@@ -257,9 +257,12 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         let fine: Vec<(f64, &[f32])> =
             photos.iter().zip(&gathered.fine).map(|((at, _), fine)| (*at, &fine[..])).collect();
         let coc_px = self.options.coc_px * (1.0 - self.options.overlap);
+        let coarse = matches!(self.crew.camera.strategy(), Strategy::Sweep | Strategy::Direct);
         self.tolerance = self.bells.as_ref().map(|bells| {
             let per_px = blur::per_px(&fine, blur_grid(gathered.size()));
-            coc_px * per_px.unwrap_or_else(|| bells.per_px())
+            // The coarse steps that a sweep begins with make bells too wide: the narrower of both counts.
+            let least = if coarse { bells.per_px() } else { f64::MAX };
+            coc_px * per_px.map_or(bells.per_px(), |per_px| per_px.min(least))
         });
         let all: Vec<f64> = places.iter().chain(&self.passed).copied().collect();
         Some(work(&Known {
