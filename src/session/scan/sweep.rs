@@ -123,10 +123,13 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         self.crew.save()
     }
 
-    /// Of a scan that was interrupted: the last photo may not have been located.
+    /// Of a scan that was interrupted: the last photo may not have been located, if it is one that closes a gap.
     fn locate_last(&mut self) -> Result<()> {
         let places = self.places();
         let [before @ .., place] = &places[..] else { return Ok(()) };
+        if before.iter().all(|at| at <= place) {
+            return Ok(());
+        }
         let Some(gathered) = &self.gathered else { return Ok(()) };
         let photos: Vec<(f64, &[f32])> =
             before.iter().zip(&gathered.sharpness).map(|(&at, blocks)| (at, &blocks[..])).collect();
