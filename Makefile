@@ -91,8 +91,9 @@ demo: build clean-demo ## The whole job on a simulated camera, then a rendered s
 clean-demo:
 	@rm -rf demo
 
+# Most tests wait for the simulated camera: two of them keep a core busy.
 test: deps newer-libgphoto2 ## Runs all tests (release profile)
-	@cargo test --release
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))} cargo test --release
 
 # Where it cannot be had, the script says so and the tests that need it are ignored.
 newer-libgphoto2:

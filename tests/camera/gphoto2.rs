@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nearfar::frame::Size;
@@ -33,8 +33,6 @@ pub enum Which {
 pub struct Camera {
     pub server: Server,
     home: TempDir,
-    /// Clients poll without a pause: two at a time would be measuring each other.
-    _alone: MutexGuard<'static, ()>,
 }
 
 /// What a command came to.
@@ -46,12 +44,6 @@ pub struct Done {
     pub took: Duration,
 }
 
-/// Held by whoever works with a body.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Camera {
     pub fn new(body: BodyKind, faults: &[&str]) -> Self {
         let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
@@ -60,13 +52,12 @@ impl Camera {
 
     pub fn with(settings: BodySettings) -> Self {
         static VIEW: OnceLock<View> = OnceLock::new();
-        let alone = alone();
         let view = VIEW.get_or_init(|| {
             let subject = Subject::Painted { kind: SceneKind::Desk, size: SIZE, seed: 2 };
             View::new(&subject, Lens { coc_px: 24.0, breathing: 0.02 }).unwrap()
         });
         let server = Server::start(0, view.clone(), settings).unwrap();
-        Self { server, home: tempfile::tempdir().unwrap(), _alone: alone }
+        Self { server, home: tempfile::tempdir().unwrap() }
     }
 
     /// Runs the system's gphoto2, which must succeed; what it says.

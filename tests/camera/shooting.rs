@@ -13,7 +13,7 @@ use nearfar::simulate::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::gphoto2::{Which, alone, wait};
+use super::gphoto2::{Which, wait};
 
 /// A scene before a body, and the folder of a session.
 pub struct Stage {
@@ -29,7 +29,6 @@ pub struct Stage {
     far: [f32; 2],
     /// Inverse depth of what lies around them.
     depths: [f32; 2],
-    _alone: std::sync::MutexGuard<'static, ()>,
 }
 
 /// Pixels of a photo.
@@ -42,7 +41,6 @@ impl Stage {
     /// What `coc_px` is to [`Lens`]; the scene has the seed of `settings`.
     pub fn new(settings: BodySettings, kind: SceneKind, size: Size, coc_px: f32) -> Self {
         let BodySettings { body, seed, .. } = settings;
-        let alone = alone();
         let lens = Lens { coc_px, breathing: 0.02 };
         let view = View::new(&Subject::Painted { kind, size, seed }, lens).unwrap();
         let scene = Scene::generate(kind, size, seed);
@@ -52,7 +50,7 @@ impl Stage {
         let server = Server::start(0, view, settings.clone()).unwrap();
         let which = if body == BodyKind::New { Which::AfPoint } else { Which::System };
         let home = tempfile::tempdir().unwrap();
-        Self { server, lens, home, which, kind, settings, scene, sharp, near, far, depths, _alone: alone }
+        Self { server, lens, home, which, kind, settings, scene, sharp, near, far, depths }
     }
 
     /// Puts the camera before the scene of another seed: another body on another port.
