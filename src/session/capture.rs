@@ -78,7 +78,7 @@ pub fn capture<B: Backend>(
     let map = MapFile::read(&crew.folder)?;
     let plan = PlanFile::read(&crew.folder, &map)?;
     let axis = map.axis();
-    let bells = bells(&crew.folder, &map, scanned, backend)?;
+    let bells = bells(&crew.folder, &crew.session, &map, scanned, backend)?;
     let targets: Vec<f64> = plan.steps.iter().map(|step| axis.place(step.target_depth)).collect();
     let pitch = pitch(&targets[..plan.planned().min(targets.len())]);
     let unseen = (0..crew.session.shots.len())

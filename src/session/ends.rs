@@ -11,28 +11,35 @@ use crate::files::MapFile;
 use crate::frame::Size;
 use crate::pipeline::gather::{see, sharpness_grid};
 use crate::pipeline::plan::End;
+use crate::positions::Axis;
 
 /// Sharpness of the blocks of photos.
 pub type Sharpness = Vec<(PathBuf, Vec<f32>)>;
 
-/// The bells of the map's frames, whose sharpness is `scanned` or is looked at.
+/// Levels beyond the ends of the map, as far as its ends' own distance tells, from which photos of the scan count too.
+const BEYOND: f64 = 3.0;
+/// Levels from an end whose places tell how far on the axis the lens moves there.
+const NEAREST: usize = 2;
+
+/// The bells of the map's frames and of the photos just beyond its ends, whose sharpness is `scanned` or is looked at.
 pub(super) fn bells<B: Backend>(
     folder: &Path,
+    session: &SessionFile,
     map: &MapFile,
     scanned: Option<&Sharpness>,
     backend: &B,
 ) -> Result<Bells> {
     let axis = map.axis();
+    let levels = map.clusters.iter().zip(axis.levels());
+    let of_map = levels.flat_map(|(frames, &place)| frames.iter().map(move |name| (place, name.as_str())));
     let mut photos = Vec::new();
-    for (frames, &place) in map.clusters.iter().zip(axis.levels()) {
-        for name in frames {
-            let known = scanned.and_then(|scanned| scanned.iter().find(|(file, _)| file.ends_with(name)));
-            let blocks = match known {
-                Some((_, blocks)) => blocks.clone(),
-                None => see(backend, &folder.join(name))?.sharpness,
-            };
-            photos.push((place, blocks));
-        }
+    for (place, name) in of_map.chain(beyond(session, &map.clusters, &axis)) {
+        let known = scanned.and_then(|scanned| scanned.iter().find(|(file, _)| file.ends_with(name)));
+        let blocks = match known {
+            Some((_, blocks)) => blocks.clone(),
+            None => see(backend, &folder.join(name))?.sharpness,
+        };
+        photos.push((place, blocks));
     }
     let photos: Vec<(f64, &[f32])> = photos.iter().map(|(place, blocks)| (*place, &blocks[..])).collect();
     Bells::fit(&photos, None).ok_or_else(|| {
@@ -41,6 +48,39 @@ pub(super) fn bells<B: Backend>(
                 .into(),
         )
     })
+}
+
+/// Photos of the scan beyond both ends of the map, and where they are on its axis by how far the lens was moved: only they
+/// tell whether what is sharpest in the outermost level would be sharper still beyond. None where the camera does not tell
+/// where its lens stands.
+fn beyond<'a>(session: &'a SessionFile, clusters: &[Vec<String>], axis: &Axis) -> Vec<(f64, &'a str)> {
+    let scanned = || session.of(Stage::Scan).filter_map(|shot| Some((shot.lens?, shot.picture()?)));
+    let is_of = |frames: &[String], name: &str| frames.iter().any(|frame| frame == name);
+    let lens = |frames: &Vec<String>| {
+        let of_level = scanned().filter(|(_, name)| is_of(frames, name));
+        let told: Vec<f64> = of_level.map(|(lens, _)| lens).collect();
+        (told.len() == frames.len()).then(|| told.iter().sum::<f64>() / told.len() as f64)
+    };
+    let told: Option<Vec<f64>> = clusters.iter().map(lens).collect();
+    let Some(told) = told.filter(|told| told.windows(2).all(|pair| pair[1] > pair[0])) else {
+        return Vec::new();
+    };
+    let (places, last) = (axis.levels(), told.len() - 1);
+    let inner = NEAREST.min(last);
+    let place = |lens: f64, end: usize, inner: usize| {
+        places[end] + (lens - told[end]) * (places[inner] - places[end]) / (told[inner] - told[end])
+    };
+    let of_photo = |(lens, name): (f64, &'a str)| {
+        let place = match lens {
+            lens if lens < told[0] => place(lens, 0, inner),
+            lens if lens > told[last] => place(lens, last, last - inner),
+            _ => return None,
+        };
+        let off = (places[0] - place).max(place - places[last]);
+        let mapped = clusters.iter().any(|frames| is_of(frames, name));
+        (!mapped && off <= BEYOND).then_some((place, name))
+    };
+    scanned().filter_map(of_photo).collect()
 }
 
 /// Places on the map's focus axis of what is seen at the session's near and far points: the photos of a sweep stand beside
@@ -65,7 +105,7 @@ pub fn ends<B: Backend>(
     if points.iter().all(Option::is_none) {
         return Ok(spots.map(|spot| End { place: None, spot }));
     }
-    let bells = bells(folder, map, scanned, backend)?;
+    let bells = bells(folder, session, map, scanned, backend)?;
     let grid = sharpness_grid(Size::new(map.width, map.height));
     let last = map.clusters.len() as f64 - 1.0;
     let places = points.map(|point| bells.depth_at(grid, point?));
@@ -75,4 +115,34 @@ pub fn ends<B: Backend>(
         |place: Option<f64>, level: f64| place.filter(|&place| (axis.depth(place) - level).abs() <= 1.0);
     let found = [close(places[0], 0.0), close(places[1], last)];
     Ok([0, 1].map(|end| End { place: found[end], spot: spots[end] }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Asked, Shot};
+
+    #[test]
+    fn photos_beyond_the_map_stand_where_the_lens_stood() {
+        let mut session = SessionFile::new(Asked::default(), "ILCE-7RM3", "sweep", Default::default());
+        for (at, lens) in [10.0, 30.0, 40.0, 50.0, 60.0, 80.0, 120.0, 75.0].into_iter().enumerate() {
+            let files = vec![format!("scan/{at}.arw"), format!("scan/{at}.jpg")];
+            session.shots.push(Shot { lens: Some(lens), files, ..Shot::new(Stage::Scan) });
+        }
+        let name = |at: usize| format!("scan/{at}.jpg");
+        // The last level is of two photos, one of which is beyond their mean.
+        let clusters = [vec![name(2)], vec![name(3)], vec![name(4)], vec![name(5), name(7)]];
+        let axis = Axis::new(vec![0.0, 1.2, 2.0, 3.0]);
+        let found = |session: &SessionFile| -> Vec<(f64, String)> {
+            let found = beyond(session, &clusters, &axis);
+            found.into_iter().map(|(place, name)| (place, name.to_owned())).collect()
+        };
+        // 40 and 60 are 2 apart on the axis, 50 and 77.5 are 1.8: the first photo is 3 off, the one at 120 is 2.8.
+        let (near, far) = (3.0, 3.0 + 42.5 * 1.8 / 27.5);
+        assert_eq!(found(&session), [(-near, name(0)), (-1.0, name(1)), (far, name(6))]);
+        session.shots[6].lens = Some(130.0);
+        assert_eq!(found(&session).len(), 2, "too far off to tell");
+        session.shots[3].lens = None;
+        assert_eq!(found(&session), [], "a camera that does not tell");
+    }
 }
