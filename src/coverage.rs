@@ -54,7 +54,9 @@ pub fn needs(scene: &Scene, blur: &Blur, coc_px: f64, ends: [f64; 2]) -> Vec<Nee
 /// The fewest planes of focus that show all `needs` sharp, rising, each shared by `overlap` (0 … 0.8) with its
 /// neighbour, as a share of what a photo shows sharp. Strays are not asked for.
 pub fn fewest(needs: &[Need], overlap: f64) -> Vec<f64> {
-    let needs = without_strays(needs);
+    let mut needs = without_strays(needs);
+    // Where reaches are alike, no round has anything left to sort.
+    needs.par_sort_by(|a, b| a.depth.total_cmp(&b.depth));
     let stabbed = |share: f64| stab(&needs, (1.0 - overlap) * share);
     let count = stabbed(1.0).len();
     // With the least reach that takes no more photos, none of them lies at the edge of what it is for.
@@ -93,12 +95,12 @@ fn stab(needs: &[Need], share: f64) -> Vec<f64> {
 /// `needs` but for the loneliest, up to [`STRAY`] of them.
 fn without_strays(needs: &[Need]) -> Vec<Need> {
     let mut depths: Vec<f32> = needs.iter().map(|need| need.depth).collect();
-    depths.sort_by(f32::total_cmp);
+    depths.par_sort_unstable_by(f32::total_cmp);
     let below = |depth: f32| depths.partition_point(|&at| at < depth);
     let company = |need: &Need| below(need.depth + need.reach) - below(need.depth - need.reach);
-    let mut all: Vec<(usize, Need)> = needs.iter().map(|need| (company(need), *need)).collect();
+    let mut all: Vec<(usize, Need)> = needs.par_iter().map(|need| (company(need), *need)).collect();
     let few = STRAY * needs.len() as f64;
-    all.sort_by_key(|(company, _)| *company);
+    all.par_sort_by_key(|(company, _)| *company);
     let strays = all.iter().take_while(|(company, _)| (*company as f64) < few).count();
     all.split_off(strays.min(few as usize)).into_iter().map(|(_, need)| need).collect()
 }

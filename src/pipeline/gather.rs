@@ -126,6 +126,8 @@ impl Gathered {
         let [blocks, sharpness, fine] =
             <[Vec<f32>; 3]>::try_from(sharpness).expect("three grids were asked for");
         self.scratch.put(self.files.len(), &record)?;
+        // Room in the file is what takes the longest: made now, between two photos, it is there when the order is found.
+        self.scratch.put_registered(self.files.len(), &record.measure)?;
         self.headers.push(header);
         self.blocks.push(blocks);
         self.sharpness.push(sharpness);

@@ -6,6 +6,7 @@
 //! the Schur complement.
 
 use nalgebra::{Cholesky, DMatrix, DVector, Matrix3, Vector3};
+use rayon::prelude::*;
 
 use super::Sample;
 
@@ -34,6 +35,9 @@ const ALIKE: f64 = 5.0;
 /// Standard deviation of the trend that widths' logarithms have from end to end, as texture near and far is not the same;
 /// a bend of the axis that no sample shows. Measured on rendered stacks.
 const TREND: f64 = 0.12;
+
+/// Cells whose equations one thread adds up: however many threads there are, the sums are the same.
+const PART: usize = 512;
 
 /// Unknowns that a cell has of its own: height, depth and width of its bell.
 const OWN: usize = 3;
@@ -151,6 +155,18 @@ struct Equations {
     right: DVector<f64>,
 }
 
+impl Equations {
+    fn zeros(unknowns: usize) -> Self {
+        Self { matrix: DMatrix::zeros(unknowns, unknowns), right: DVector::zeros(unknowns) }
+    }
+
+    fn plus(mut self, other: Self) -> Self {
+        self.matrix += other.matrix;
+        self.right += other.right;
+        self
+    }
+}
+
 impl Bell {
     fn new(sample: &Sample, span: usize, start: &[f64]) -> Self {
         let values = sample.values[..span].to_vec();
@@ -237,7 +253,7 @@ impl<'a> Bundle<'a> {
     fn step(&mut self) -> Option<f64> {
         let Equations { matrix, right } = self.equations();
         let moved = Cholesky::new(matrix)?.solve(&right).map(|moved| moved.clamp(-REACH, REACH));
-        self.bells.iter_mut().for_each(|bell| bell.follow(&moved));
+        self.bells.par_iter_mut().for_each(|bell| bell.follow(&moved));
         let before = self.at.clone();
         self.at.iter_mut().zip(moved.iter()).for_each(|(at, moved)| *at += moved);
         self.shape = self.shape.moved(&moved.as_slice()[self.at.len()..]);
@@ -248,13 +264,15 @@ impl<'a> Bundle<'a> {
     fn equations(&mut self) -> Equations {
         let Self { bells, at, start, shape, first_shape } = self;
         let levels = at.len();
-        let matrix = DMatrix::zeros(levels + SHAPE, levels + SHAPE);
-        let mut equations = Equations { matrix, right: DVector::zeros(levels + SHAPE) };
         let weight: f64 = bells.iter().map(|bell| bell.weight).sum();
         let usual = bells.iter().map(|bell| bell.weight * bell.breadth).sum::<f64>() / weight.max(1e-9);
-        for bell in &mut *bells {
-            bell.add(at, *shape, usual, &mut equations);
-        }
+        let of_part = |part: &mut [Bell]| {
+            let mut equations = Equations::zeros(levels + SHAPE);
+            part.iter_mut().for_each(|bell| bell.add(at, *shape, usual, &mut equations));
+            equations
+        };
+        let parts: Vec<Equations> = bells.par_chunks_mut(PART).map(of_part).collect();
+        let mut equations = parts.into_iter().fold(Equations::zeros(levels + SHAPE), Equations::plus);
         let Equations { matrix, right } = &mut equations;
         for (i, (at, start)) in at.windows(3).zip(start.windows(3)).enumerate() {
             const CURVATURE: [f64; 3] = [1.0, -2.0, 1.0];
