@@ -6,7 +6,7 @@ use super::outputs;
 use super::stream::{Interrupt, check};
 use crate::backend::Backend;
 use crate::coverage::{self, Need, needs};
-use crate::draw;
+use crate::draw::{self, FocusAxis};
 use crate::error::{Error, Result};
 use crate::files::{CoverageFile, MapFile, PlanFile, StepFile, write_json};
 use crate::frame::{Frame, Luma, Plane};
@@ -70,23 +70,30 @@ pub fn run(request: &Request, interrupt: &Interrupt) -> Result<PlanFile> {
             steps[at] = crate::plan::at_spot(&scene, spot, targets[at], pitch, options.af_size);
         }
     }
-    let coverage = needs.map(|needs| CoverageFile {
+    let coverage = needs.as_ref().map(|needs| CoverageFile {
         coc_px: options.coc_px,
         overlap: options.overlap,
-        share: coverage::share(&needs, &targets),
-        enough: coverage::fewest(&needs, options.overlap).len(),
+        share: coverage::share(needs, &targets),
+        enough: coverage::fewest(needs, options.overlap).len(),
         range: ends.map(|place| axis.depth(place)),
     });
     let steps = in_levels(steps, &axis);
     let plan = PlanFile::new(&map.reference, options.af_size, &steps, coverage);
     check(interrupt)?;
-    write(folder, &plan, &scene, &color, far)?;
+    let needs = needs.unwrap_or_default();
+    write(folder, &plan, &scene, &color, &FocusAxis { axis: &axis, needs: &needs })?;
     Ok(plan)
 }
 
 /// Writes plan.json, and draws it.
-fn write(folder: &Path, plan: &PlanFile, scene: &Scene, color: &Plane<[u8; 3]>, far: f64) -> Result<()> {
-    let drawing = draw::plan(color, &scene.depth, far as f32, &plan.steps, plan.af_size);
+fn write(
+    folder: &Path,
+    plan: &PlanFile,
+    scene: &Scene,
+    color: &Plane<[u8; 3]>,
+    axis: &FocusAxis<'_>,
+) -> Result<()> {
+    let drawing = draw::plan(color, &scene.depth, axis, &plan.steps, plan.af_size);
     outputs::replace(folder, &["plan.png", "plan.json"], |staging| {
         image_io::write_png_rgb8(&staging.join("plan.png"), &drawing)?;
         write_json(&staging.join("plan.json"), plan)
@@ -140,10 +147,9 @@ pub fn fill(folder: &Path, places: &[f64]) -> Result<usize> {
         return Ok(0);
     }
     let options = PlanOptions { af_size: plan.af_size, ..PlanOptions::default() };
-    let far = map.clusters.len() as f64 - 1.0;
     let pitch = 2.0 * wanted.coc_px * blur.per_px([0.5, 0.5]);
     plan.fill(&in_levels(crate::plan::plan(&scene, &targets, pitch, &options)?, &axis));
-    write(folder, &plan, &scene, &color, far)?;
+    write(folder, &plan, &scene, &color, &FocusAxis { axis: &axis, needs: &needs })?;
     Ok(targets.len())
 }
 

@@ -3,9 +3,14 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use nearfar::coverage::{Need, fewest};
 use nearfar::frame::Size;
 use nearfar::image_io;
 use nearfar::simulate::{SceneKind, Stack, StackOptions};
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_pcg::Pcg64Mcg;
 
 use super::stack::{Rendered, read_map, rendered};
 use super::testenv::{Run, TestEnv};
@@ -102,6 +107,62 @@ fn as_few_photos_as_are_enough_are_planned() {
             assert!((told - share).abs() < 0.1, "four photos show {share}, not {told}");
         }
     }
+}
+
+/// `-n auto` on whole stacks and on random halves of them, against the fewest photos that the truth allows: minutes.
+#[test]
+#[ignore = "measures for minutes: cargo test --release -- --ignored --nocapture bars_of_auto"]
+fn bars_of_auto() {
+    const OVERLAP: f64 = 0.3;
+    let base: u64 = std::env::var("SEEDS").map_or(500, |seed| seed.parse().unwrap());
+    let mut failed = 0;
+    for (scene, seed, side) in [SceneKind::Macro, SceneKind::Desk]
+        .into_iter()
+        .flat_map(|scene| (1..=5).map(move |seed| (scene, seed, 1)).chain([(scene, 6, 2)]))
+    {
+        let size = Size::new(1200 * side, 800 * side);
+        let options = StackOptions { scene, seed: base + seed, size, frames: 30, ..StackOptions::default() };
+        let options = StackOptions { coc_px: options.coc_px * side as f32, ..options };
+        let (env, stack) = (TestEnv::new(), rendered(&options));
+        let focus = Stack::plan(&options).unwrap().focus_positions();
+        let mut half: Vec<usize> = (1..29).collect();
+        half.shuffle(&mut Pcg64Mcg::seed_from_u64(base + seed));
+        half.truncate(13);
+        half.extend([0, 29]);
+        half.sort_unstable();
+        for (scale, levels) in [("order", (0..30).collect()), ("optical", half)] {
+            map(&env, &stack, &levels, scale);
+            let axis = read_map(&env.path(scale)).0.axis();
+            let last = axis.levels().len() as f64 - 1.0;
+            for px in [1.5, 2.0, 3.0] {
+                let plan = ["--json", "plan", scale, "-n", "auto", "--coc", &px.to_string()];
+                let plan = env.run(plan).exits(0).json();
+                let range = f64::from(focus[0] - focus[29]);
+                let depth =
+                    |step: &serde_json::Value| axis.place(step["target_depth"].as_f64().unwrap()) / last;
+                let steps = plan["steps"].as_array().unwrap().iter();
+                let photos: Vec<f64> = steps.map(|step| f64::from(focus[0]) - range * depth(step)).collect();
+                let share = covered(&stack, &options, &photos, px);
+                let truth = stack.truth.depth_index.data.iter().zip(&stack.truth.textured.data);
+                let needs: Vec<Need> = truth
+                    .filter(|(index, textured)| **textured && index.is_finite())
+                    .map(|(index, _)| Need {
+                        depth: -between(&focus, f64::from(*index)) as f32,
+                        reach: px as f32 / options.coc_px,
+                    })
+                    .collect();
+                let least = fewest(&needs, OVERLAP).len();
+                let ratio = photos.len() as f64 / least as f64;
+                println!(
+                    "{scene:5} {seed} {size} {:2} levels, {px} px: {} photos show {share:.4}; {least} are the least: {ratio:.2}",
+                    axis.levels().len(),
+                    photos.len(),
+                );
+                failed += u32::from(share < 0.99 || ratio > 1.25);
+            }
+        }
+    }
+    assert_eq!(failed, 0);
 }
 
 #[test]
