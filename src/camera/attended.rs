@@ -106,6 +106,10 @@ impl Camera for Attended<'_> {
         None
     }
 
+    fn dioptres(&mut self) -> Option<f64> {
+        None
+    }
+
     fn nudge(&mut self, _nudge: Nudge) -> Result<()> {
         Err(Error::Camera("this camera's lens cannot be moved by program".into()))
     }

@@ -31,13 +31,16 @@ pub enum WidgetKind {
 }
 
 /// Names of the widgets that matter here.
-pub(super) const NAMES: [&str; 14] = [
+pub(super) const NAMES: [&str; 17] = [
     SPOT,
     AUTOFOCUS,
     AUTOFOCUS_DRIVE,
     "manualfocus",
     DRIVE,
     "focalposition",
+    "d24c",
+    "focaldistancemeters",
+    DISTANCE,
     "focusindication",
     "d213",
     "focusarea",
@@ -51,6 +54,8 @@ const SPOT: &str = "spotfocusarea";
 const AUTOFOCUS: &str = "autofocus";
 const AUTOFOCUS_DRIVE: &str = "autofocusdrive";
 const DRIVE: &str = "manualfocusdrive";
+/// Sony: millimetres, where `focaldistancemeters` rounds to tenths of a metre.
+pub(super) const DISTANCE: &str = "d004";
 
 /// How the lens can be moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,12 +146,23 @@ pub struct Capabilities {
     pub focus_drive: Option<FocusDrive>,
     /// Whether it tells where the lens stands.
     pub position_told: bool,
+    /// Whether it tells how far it is focused.
+    pub distance_told: bool,
     /// Whether it has a focus area to choose: such bodies may take an AF point from a newer libgphoto2.
     pub focus_area: bool,
     /// Whether it tells how full the battery is.
     pub battery_told: bool,
     /// Whether the picture's quality can be set.
     pub quality: bool,
+}
+
+/// Dioptres of what [`DISTANCE`] says: millimetres, 0 for unknown, the most that 32 bits hold for infinity.
+pub(super) fn dioptres_of(text: &str) -> Option<f64> {
+    match text.parse::<u32>().ok()? {
+        0 => None,
+        u32::MAX => Some(0.0),
+        millimetres => Some(1000.0 / f64::from(millimetres)),
+    }
 }
 
 impl Capabilities {
@@ -161,6 +177,8 @@ impl Capabilities {
             focus_told: has("focusindication") || has("d213"),
             focus_drive: widgets.iter().find_map(focus_drive),
             position_told: has("focalposition"),
+            // The number alone is something else on other makes.
+            distance_told: has(DISTANCE) && (has("focaldistancemeters") || has("d24c")),
             focus_area: has("focusarea"),
             battery_told: has("batterylevel"),
             quality: has("imagequality"),
@@ -355,9 +373,19 @@ mod tests {
     #[test]
     fn capabilities_are_what_is_there() {
         let all = Capabilities::of(&widgets(&NAMES.map(|name| (name, range(-7.0, 7.0)))));
-        assert!(all.af_point && all.focus_told && all.position_told && all.battery_told && all.quality);
+        assert!(all.distance_told && all.af_point && all.focus_told && all.position_told && all.battery_told && all.quality);
         assert_eq!(all.autofocus.as_deref(), Some(AUTOFOCUS));
         assert_eq!(Capabilities::of(&[]), Capabilities::default());
         assert!(Capabilities::of(&widgets(&[("d213", WidgetKind::Other)])).focus_told);
+        assert!(!Capabilities::of(&widgets(&[(DISTANCE, WidgetKind::Other)])).distance_told);
+    }
+
+    #[test]
+    fn distances_are_dioptres() {
+        assert_eq!(dioptres_of("500"), Some(2.0));
+        assert_eq!(dioptres_of("4294967295"), Some(0.0));
+        for nothing in ["0", "", "0.5m", "-5"] {
+            assert_eq!(dioptres_of(nothing), None, "{nothing}");
+        }
     }
 }

@@ -128,6 +128,9 @@ pub trait Camera: Send {
     /// Where the lens stands, if it tells: 0 near … 100 far.
     fn lens_position(&mut self) -> Option<f64>;
 
+    /// What it is focused at in dioptres (1 / metres, 0 at infinity), if it tells.
+    fn dioptres(&mut self) -> Option<f64>;
+
     /// Moves the lens by one nudge, and waits until it has settled.
     fn nudge(&mut self, nudge: Nudge) -> Result<()>;
 

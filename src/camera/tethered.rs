@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use self::fetch::{COMING, Fetched};
-use super::capabilities::DriveValues;
+use super::capabilities::{DISTANCE, DriveValues, dioptres_of};
 use super::gphoto::{Wire, open};
 use super::{
     Camera, Capabilities, Condition, Exposed, Keep, Lock, Nudge, PhotoFile, Point, Remember, Strategy,
@@ -353,6 +353,10 @@ impl Camera for Tethered {
 
     fn lens_position(&mut self) -> Option<f64> {
         self.capabilities.position_told.then(|| self.wire.read("focalposition")?.parse().ok()).flatten()
+    }
+
+    fn dioptres(&mut self) -> Option<f64> {
+        self.capabilities.distance_told.then(|| dioptres_of(&self.wire.read(DISTANCE)?)).flatten()
     }
 
     fn nudge(&mut self, nudge: Nudge) -> Result<()> {

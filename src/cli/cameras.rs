@@ -25,6 +25,7 @@ struct CapabilitiesJson {
     focus_steps: bool,
     focus_positions: bool,
     position_told: bool,
+    distance_told: bool,
     battery_told: bool,
     quality: bool,
 }
@@ -79,6 +80,7 @@ fn json(capabilities: &Capabilities) -> CapabilitiesJson {
         focus_steps: matches!(drive, Some(FocusDrive::Relative { .. })),
         focus_positions: matches!(drive, Some(FocusDrive::Absolute { .. })),
         position_told: capabilities.position_told,
+        distance_told: capabilities.distance_told,
         battery_told: capabilities.battery_told,
         quality: capabilities.quality,
     }
@@ -94,6 +96,7 @@ pub(super) fn text(camera: &CameraJson) -> Vec<String> {
         ("focus steps", can.focus_steps),
         ("focus positions", can.focus_positions),
         ("tells where the lens stands", can.position_told),
+        ("tells how far it is focused", can.distance_told),
         ("tells its battery", can.battery_told),
         ("sets the quality", can.quality),
     ];

@@ -54,6 +54,8 @@ pub struct Gathered {
     pub(super) cell: u32,
     /// Where each was on the focus axis, rising from near to far, as far as the camera told: empty, or one each.
     pub places: Vec<f64>,
+    /// What each is focused at in dioptres, as far as the camera told: empty, or one each.
+    pub dioptres: Vec<Option<f64>>,
     /// The frames.
     pub files: Vec<PathBuf>,
     /// For each the sharpness of its blocks: variance of the Laplacian, on [`sharpness_grid`].
@@ -97,6 +99,7 @@ impl Gathered {
             size,
             cell,
             places: Vec::new(),
+            dioptres: Vec::new(),
             files: Vec::new(),
             sharpness: Vec::new(),
             fine: Vec::new(),

@@ -91,21 +91,23 @@ fn blur<B: Backend>(survey: &Survey<B>, positions: &[f64]) -> Option<Blur> {
     Blur::measure(&photos, blur_grid(survey.size), positions.len() as f64 - 1.0)
 }
 
-/// Dioptres of the levels, by a line through what EXIF tells of their distances; empty where it does not.
+/// Dioptres of the levels, by a line through what EXIF or the camera tells of their distances; empty where neither does.
 fn dioptres<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>, positions: &[f64]) -> Vec<f64> {
     let told = |(frames, &at): (&Vec<usize>, &f64)| {
         let of_frame = |&frame: &usize| {
             let index = survey.frames[frame];
-            image_io::focus_distance(&run.job.files[index], survey.headers.get(&index)?)
+            let exif = survey.headers.get(&index);
+            let metres = exif.and_then(|header| image_io::focus_distance(&run.job.files[index], header));
+            metres.map(|metres| 1.0 / metres).or(survey.dioptres.get(index).copied().flatten())
         };
-        let metres: Vec<f64> = frames.iter().filter_map(of_frame).collect();
-        (!metres.is_empty()).then(|| (at, metres.len() as f64 / metres.iter().sum::<f64>()))
+        let dioptres: Vec<f64> = frames.iter().filter_map(of_frame).collect();
+        (!dioptres.is_empty()).then(|| (at, dioptres.iter().sum::<f64>() / dioptres.len() as f64))
     };
     let points: Vec<(f64, f64)> = survey.order.clusters.iter().zip(positions).filter_map(told).collect();
     let mirrored: Vec<(f64, f64)> = points.iter().map(|(at, dioptres)| (-at, *dioptres)).collect();
     if !calibrated(&mirrored, &[0.0]).is_empty() {
         let what = if survey.order.near_guessed { "name --near and --far" } else { "swap --near and --far" };
-        tracing::warn!("by the distances in EXIF, what is called near is the far end: {what}");
+        tracing::warn!("by the distances that are told, what is called near is the far end: {what}");
     }
     calibrated(&points, positions)
 }

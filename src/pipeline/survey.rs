@@ -61,6 +61,8 @@ pub(super) struct Survey<B: Backend> {
     pub scratch: Scratch,
     /// Where a camera says that the levels are on the focus axis.
     pub told: Option<Vec<f64>>,
+    /// What a camera says of every frame that it is focused at in dioptres; empty where it told nothing.
+    pub dioptres: Vec<Option<f64>>,
     /// Sharpness of the blocks of every frame: variance of the Laplacian, on [`blur_grid`].
     pub sharpness: Vec<Vec<f32>>,
 }
@@ -149,6 +151,7 @@ impl<'a, B: Backend> Run<'a, B> {
             energy,
             scratch,
             told: None,
+            dioptres: Vec::new(),
             sharpness,
         })
     }
@@ -221,6 +224,7 @@ impl<'a, B: Backend> Run<'a, B> {
             energy,
             scratch,
             told,
+            dioptres: Vec::new(),
             sharpness,
         })
     }
@@ -230,7 +234,7 @@ impl<'a, B: Backend> Run<'a, B> {
     /// # Errors
     /// As [`Self::survey`].
     pub fn survey_gathered(&mut self, gathered: Gathered) -> Result<Survey<B>> {
-        let Gathered { headers, blocks, mut scratch, size, cell, places, fine: sharpness, .. } = gathered;
+        let Gathered { headers, blocks, mut scratch, size, cell, places, dioptres, fine: sharpness, .. } = gathered;
         if headers.len() < 2 {
             return Err(self.too_few());
         }
@@ -266,6 +270,7 @@ impl<'a, B: Backend> Run<'a, B> {
             energy,
             scratch,
             told,
+            dioptres,
             sharpness,
         })
     }

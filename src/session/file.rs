@@ -110,6 +110,9 @@ pub struct Shot {
     /// from the near stop, in thousandths of the whole way about, put right by what the photo shows sharp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lens: Option<f64>,
+    /// What it was focused at in dioptres, as the camera tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dioptres: Option<f64>,
     /// Depth asked for, in levels of the map.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_depth: Option<f64>,
@@ -198,6 +201,7 @@ impl Shot {
             autofocus: None,
             nudges: Vec::new(),
             lens: None,
+            dioptres: None,
             target_depth: None,
             achieved_depth: None,
             took_ms: BTreeMap::new(),

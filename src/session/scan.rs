@@ -120,8 +120,9 @@ pub fn scan<B: Backend>(crew: &mut Crew<'_>, backend: &B, options: &ScanOptions)
         scan.crew.save()?;
     }
     let places = scan.places();
+    let dioptres = scan.shots.iter().map(|&index| scan.crew.session.shots[index].dioptres).collect();
     let mut gathered = scan.gathered.ok_or_else(|| Error::Stack("the scan has no photo".into()))?;
-    gathered.places = places;
+    (gathered.places, gathered.dioptres) = (places, dioptres);
     Ok(gathered)
 }
 

@@ -192,9 +192,11 @@ impl Crew<'_> {
             self.save()?;
             return Ok(skip);
         }
+        let dioptres = self.camera.dioptres();
         if let Some(pending) = &mut self.session.pending {
             pending.fired = true;
             pending.shot.autofocus = lock;
+            pending.shot.dioptres = dioptres;
             pending.shot.lens = pending.shot.lens.or(lens);
         }
         self.save()?;

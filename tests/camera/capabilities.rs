@@ -29,6 +29,7 @@ fn focus(report: &Value) -> (String, String, [bool; 3]) {
     for name in ["autofocus", "focus_told", "battery_told", "quality"] {
         assert_eq!(camera["capabilities"][name], true, "{name}: {report}");
     }
+    assert!(!can[2] || camera["capabilities"]["distance_told"] == true, "{report}");
     let text = |name: &str| camera[name].as_str().unwrap().to_owned();
     (text("strategy"), text("why"), can)
 }

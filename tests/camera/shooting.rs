@@ -311,6 +311,25 @@ fn the_whole_job_on_an_old_body() {
     assert_bars(job(BodyKind::Old, SceneKind::Macro, 1, SIZE, COC));
 }
 
+/// The body tells how far it is focused, from 0.3 m to 3 m: the map's levels know it in dioptres.
+#[test]
+fn what_the_body_tells_of_distance_makes_dioptres() {
+    let settings = BodySettings { body: BodyKind::New, seed: 1, ..BodySettings::default() };
+    let stage = Stage::new(settings, SceneKind::Macro, Size::new(540, 360), 14.0);
+    let (code, out, err) = stage.run(stage.scan(30));
+    assert_eq!(code, 0, "{out}{err}");
+    let map: Value = serde_json::from_str(&read_to_string(stage.path("session/map.json")).unwrap()).unwrap();
+    let (levels, shots) = (map["clusters"].as_array().unwrap(), stage.shots("scan"));
+    let told = map["level_dioptres"].as_array().unwrap();
+    assert!(told.len() == levels.len() && told.len() > 2, "{map:#}");
+    for (level, told) in levels.iter().zip(told) {
+        let at = shots.iter().position(|shot| shot["files"].as_array().unwrap().contains(&level[0])).unwrap();
+        let [near, far] = [1.0 / 0.3, 1.0 / 3.0];
+        let truth = far + f64::from(stage.truth()[at].focus) * (near - far);
+        assert!((told.as_f64().unwrap() - truth).abs() < 0.15, "{} is at {truth:.3}, not {told}", level[0]);
+    }
+}
+
 #[test]
 #[cfg_attr(not(af_point_gphoto2), ignore = "needs libgphoto2 2.5.32: tests/newer-libgphoto2.sh")]
 fn the_whole_job_on_a_new_body() {
