@@ -373,7 +373,14 @@ mod tests {
     #[test]
     fn capabilities_are_what_is_there() {
         let all = Capabilities::of(&widgets(&NAMES.map(|name| (name, range(-7.0, 7.0)))));
-        assert!(all.distance_told && all.af_point && all.focus_told && all.position_told && all.battery_told && all.quality);
+        assert!(
+            all.distance_told
+                && all.af_point
+                && all.focus_told
+                && all.position_told
+                && all.battery_told
+                && all.quality
+        );
         assert_eq!(all.autofocus.as_deref(), Some(AUTOFOCUS));
         assert_eq!(Capabilities::of(&[]), Capabilities::default());
         assert!(Capabilities::of(&widgets(&[("d213", WidgetKind::Other)])).focus_told);

@@ -234,7 +234,8 @@ impl<'a, B: Backend> Run<'a, B> {
     /// # Errors
     /// As [`Self::survey`].
     pub fn survey_gathered(&mut self, gathered: Gathered) -> Result<Survey<B>> {
-        let Gathered { headers, blocks, mut scratch, size, cell, places, dioptres, fine: sharpness, .. } = gathered;
+        let Gathered { headers, blocks, mut scratch, size, cell, places, dioptres, fine: sharpness, .. } =
+            gathered;
         if headers.len() < 2 {
             return Err(self.too_few());
         }

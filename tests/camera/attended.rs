@@ -51,6 +51,8 @@ fn a_photographer_who_focuses_by_hand_gets_the_whole_job_done() {
             if taken == MEANWHILE {
                 child.kill().unwrap();
                 child.wait().unwrap();
+                // What the photographer is to do is said even so.
+                command.arg("--quiet");
             }
             photograph(&stage, point, taken);
             (taken, answered) = (taken + 1, answered + 1);

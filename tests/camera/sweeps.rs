@@ -46,6 +46,22 @@ fn what_the_first_steps_left_out_is_photographed_though_the_program_is_killed() 
 }
 
 #[test]
+fn photos_too_few_for_the_way_to_far_end_the_scan_and_say_so() {
+    let stage = stage();
+    for _ in 0..2 {
+        // The second run has nothing left to photograph.
+        stage.run(stage.scan(4));
+        let ended = stage.session()["scan_ended"].as_str().unwrap().to_owned();
+        assert!(
+            ended.contains("before the far end was reached") && ended.contains("--max-frames"),
+            "{ended}"
+        );
+        assert_eq!(stage.truth().len(), 4);
+        stage.assert_nothing_lost_or_doubled(0);
+    }
+}
+
+#[test]
 fn too_few_photos_are_spread_over_the_whole_range() {
     let stage = stage();
     let (code, out, err) = stage.run(stage.scan(18));

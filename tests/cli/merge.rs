@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use nearfar::frame::{Pixels, Plane};
+use nearfar::frame::{Pixels, Plane, Size};
 use nearfar::image_io::{self, Limits, Spares};
 use nearfar::simulate::StackOptions;
 use nearfar::transform::Transform;
@@ -205,6 +205,17 @@ fn a_map_s_order_reference_and_depth_are_used() {
     fs::remove_file(env.path("map/depth.tif")).unwrap();
     env.run(["merge", "map", "-o", "x.tif"]).exits(1).refuses().says(&["depth.tif"]);
     assert!(!env.path("x.tif").exists());
+}
+
+/// So coarse that nothing is sharp at either end: named, the ends tell the order all the same.
+#[test]
+fn frames_between_named_ends_that_look_alike_count_as_given() {
+    let size = Size::new(600, 400);
+    let options = StackOptions { size, frames: 3, coc_px: 300.0, seed: 2, ..StackOptions::default() };
+    let (env, stack) = (TestEnv::new(), rendered(&options));
+    let run = merge(&env, &stack, "out.png", &["--json"]);
+    assert_eq!(run.exits(0).says(&["count as they were given"]).json()["levels"], 3);
+    assert!(env.path("out.png").exists());
 }
 
 #[test]
