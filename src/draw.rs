@@ -23,7 +23,11 @@ const MARGIN: i32 = 32;
 const BAR: i32 = 3;
 const BAR_HEIGHT: i32 = 62;
 const CAPTION: &str =
-    "focus axis, even in blur. bars: what is textured; white: photos of the map; green: sharp in a step";
+    "focus axis, even in blur. bars: what is textured; white: levels of the map; green: sharp in a step";
+/// Where depth of field is not known.
+const PLAIN_CAPTION: &str = "focus axis. white: levels of the map; green: steps";
+/// Least width of a drawing, in which the caption has room.
+const LEAST_WIDTH: u32 = 620;
 
 /// The focus axis of a map, and what is to be sharp along it.
 pub struct FocusAxis<'a> {
@@ -46,7 +50,7 @@ pub fn plan(
     let far = axis.far() as f32;
     let shrink = size.width.max(size.height).div_ceil(SIDE);
     let half = frame::Size::new(size.width / shrink, size.height / shrink).max_one();
-    let whole = frame::Size::new(2 * half.width, half.height + STRIP as u32);
+    let whole = frame::Size::new((2 * half.width).max(LEAST_WIDTH), half.height + STRIP as u32);
     let mut canvas = Canvas { plane: Plane::filled(whole, [0; 3]) };
     for y in 0..half.height {
         for x in 0..half.width {
@@ -159,8 +163,7 @@ impl Canvas {
             Text::with_text_style(&label, at, MonoTextStyle::new(&FONT_10X20, color), middle).draw(self);
     }
 
-    /// From `top` down: how much is textured along the focus axis, where the photos of the scan stand, and what each step
-    /// shows sharp.
+    /// From `top` down: how much is textured along the focus axis, where the levels stand, and what each step shows sharp.
     fn strip(&mut self, top: i32, axis: &FocusAxis<'_>, steps: &[StepFile]) {
         let base = top + BASE;
         let width = self.plane.size.width as i32;
@@ -171,7 +174,8 @@ impl Canvas {
         let x = |place: f64| MARGIN + ((place - low) * per_place) as i32;
         self.text("near", [2, base - 12], Alignment::Left, Rgb888::WHITE);
         self.text("far", [width - 2, base - 12], Alignment::Right, Rgb888::WHITE);
-        self.text(CAPTION, [width / 2, top + 3], Alignment::Center, Rgb888::CSS_LIGHT_GRAY);
+        let caption = if axis.needs.is_empty() { PLAIN_CAPTION } else { CAPTION };
+        self.text(caption, [width / 2, top + 3], Alignment::Center, Rgb888::CSS_LIGHT_GRAY);
         let mut counts = vec![0u32; (width / BAR + 1) as usize];
         for need in axis.needs {
             counts[(x(f64::from(need.depth)) / BAR) as usize] += 1;
@@ -191,10 +195,18 @@ impl Canvas {
         let reach =
             axis.needs.iter().map(|need| f64::from(need.reach)).sum::<f64>() / axis.needs.len().max(1) as f64;
         let mut labelled = i32::MIN;
-        for (index, (step, &target)) in steps.iter().zip(&targets).enumerate() {
+        // Steps that fill stand between the others.
+        let mut steps: Vec<(usize, &StepFile, f64)> = steps
+            .iter()
+            .zip(targets)
+            .enumerate()
+            .map(|(index, (step, target))| (index, step, target))
+            .collect();
+        steps.sort_by(|a, b| a.2.total_cmp(&b.2));
+        for (place, (index, step, target)) in steps.into_iter().enumerate() {
             let color = step_color(step.warning.is_some());
             let (from, to) = (x(target - reach), x(target + reach));
-            let lane = base + 12 + 5 * (index as i32 % 2);
+            let lane = base + 12 + 5 * (place as i32 % 2);
             self.fill([from, lane], [(to - from).max(3), 3], color);
             if x(target) > labelled {
                 let label = (index + 1).to_string();
@@ -258,7 +270,7 @@ mod tests {
         let axis = Axis::new(vec![0.0, 1.0, 3.0]);
         let axis = FocusAxis { axis: &axis, needs: &[] };
         let drawn = plan(&Plane::filled(size, [9; 3]), &Plane::filled(size, f32::NAN), &axis, &steps, 0.1);
-        assert_eq!(drawn.size, frame::Size::new(120, 40 + STRIP as u32));
+        assert_eq!(drawn.size, frame::Size::new(LEAST_WIDTH, 40 + STRIP as u32));
         let green = |left: u32| (left..left + 60).any(|x| (0..40).any(|y| drawn.at(x, y) == [0, 255, 120]));
         assert!(green(0) && green(60));
         assert!(drawn.data.contains(&[9; 3]) && drawn.data.contains(&[128; 3]));
@@ -266,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_axis_shows_texture_photos_and_steps_where_they_are() {
-        let size = frame::Size::new(200, 10);
+        let size = frame::Size::new(400, 10);
         let step = |depth| Step {
             target_depth: depth,
             depth,
@@ -288,8 +300,8 @@ mod tests {
             0.01,
         );
         let base = 10 + BASE as u32;
-        let x = |place: f64| MARGIN as u32 + (place / 4.0 * f64::from(400 - 2 * MARGIN)) as u32;
-        let row = |y: u32, color: [u8; 3]| (0..400).filter(|&x| drawn.at(x, y) == color).collect::<Vec<_>>();
+        let x = |place: f64| MARGIN as u32 + (place / 4.0 * f64::from(800 - 2 * MARGIN)) as u32;
+        let row = |y: u32, color: [u8; 3]| (0..800).filter(|&x| drawn.at(x, y) == color).collect::<Vec<_>>();
         assert_eq!(row(base + 5, [255; 3]), [x(0.0), x(1.0), x(4.0)], "photos");
         let second = row(base + 18, [0, 255, 120]);
         assert_eq!(
@@ -297,8 +309,32 @@ mod tests {
             (x(2.0), x(3.0) - 1),
             "depth of field of the second step"
         );
-        let textured: Vec<u32> = (0..400).filter(|&x| drawn.at(x, base - 3) != [0; 3]).collect();
+        let textured: Vec<u32> = (0..800).filter(|&x| drawn.at(x, base - 3) != [0; 3]).collect();
         assert!(textured.iter().all(|&at| at.abs_diff(x(2.0)) <= BAR as u32), "{textured:?}");
         assert_eq!(textured.len(), BAR as usize);
+    }
+
+    #[test]
+    fn narrow_pictures_and_many_steps_are_drawn_too() {
+        for size in [frame::Size::new(1, 1), frame::Size::new(1, 900), frame::Size::new(14, 900)] {
+            let step = |depth| Step {
+                target_depth: depth,
+                depth,
+                x: 0.0,
+                y: 0.0,
+                texture: 1.0,
+                moved: 0.0,
+                warning: None,
+            };
+            let planned: Vec<Step> = (0..120).map(|at| step(f64::from(at) / 60.0)).collect();
+            let mut file = PlanFile::new("", 0.1, &planned, None);
+            file.fill(&[step(0.51)]);
+            let axis = Axis::new(vec![0.0, 1.0, 2.0]);
+            let needs = [Need { depth: 0.0, reach: 0.5 }, Need { depth: 2.0, reach: 0.5 }];
+            let axis = FocusAxis { axis: &axis, needs: &needs };
+            let drawn =
+                plan(&Plane::filled(size, [9; 3]), &Plane::filled(size, 0.0), &axis, &file.steps, 0.1);
+            assert_eq!(drawn.size, frame::Size::new(LEAST_WIDTH, size.height + STRIP as u32));
+        }
     }
 }

@@ -50,7 +50,7 @@ pub struct MapFile {
     /// What the positions are known from.
     #[serde(default)]
     pub positions_from: Source,
-    /// Where each level is focused in dioptres (1 / metres), if the photos' EXIF tells distances.
+    /// Where each level is focused in dioptres (1 / metres), if the photos' EXIF or the camera tells distances.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub level_dioptres: Vec<f64>,
     /// What depth.tif and depth.png count in.
@@ -171,6 +171,22 @@ pub struct CoverageFile {
     pub range: [f64; 2],
 }
 
+impl CoverageFile {
+    fn check(&self) -> Result<(), String> {
+        let [near, far] = self.range;
+        match self {
+            Self { coc_px, .. } if !(0.3..=50.0).contains(coc_px) => {
+                Err(format!("coverage: coc_px {coc_px}: pixels from 0.3 to 50"))
+            }
+            Self { overlap, .. } if !(0.0..=0.8).contains(overlap) => {
+                Err(format!("coverage: overlap {overlap}: a share from 0 to 0.8"))
+            }
+            _ if near.is_finite() && far.is_finite() && near <= far => Ok(()),
+            _ => Err(format!("coverage: range {near} … {far}: two depths, the nearer first")),
+        }
+    }
+}
+
 /// One step of `plan.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StepFile {
@@ -227,6 +243,9 @@ impl PlanFile {
         }
         if !(0.002..=0.5).contains(&self.af_size) {
             return Err(format!("af_size {}: a fraction of the width from 0.002 to 0.5", self.af_size));
+        }
+        if let Some(wanted) = &self.coverage {
+            wanted.check()?;
         }
         let last = map.clusters.len() as f64 - 1.0;
         for (at, step) in self.steps.iter().enumerate() {

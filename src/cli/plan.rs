@@ -14,7 +14,7 @@ use crate::session::{SessionFile, ends};
 /// each to the autofocus spot that holds most certain, textured pixels at its depth.
 ///
 /// Reads a folder that `nearfar map` wrote; writes DIR/plan.json and plan.png, the numbered spots over the picture beside
-/// the depth map.
+/// the depth map, and below them the focus axis with what is textured along it and what each step shows sharp.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:\n  nearfar plan map -n 9\n  nearfar plan map -n auto --coc 1.5")]
 pub struct Args {

@@ -12,7 +12,7 @@ const MAX_VALUES: usize = 4_000_000;
 /// Cells a level at the most: more of them tell nothing new.
 const MAX_CELLS: usize = 80_000;
 /// Samples of all levels together, or more where that is too few for a level.
-const SAMPLES: usize = 4000;
+const SAMPLES: usize = 3000;
 /// Confidence from which a cell counts, and from which it counts fully: where one came in as a whole, the devices would
 /// differ in which.
 const TRUSTED: [f32; 2] = [0.2, 0.5];

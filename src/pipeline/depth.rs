@@ -2,6 +2,8 @@
 //!
 //! Every frame's planes come back from the scratch file as often as a pass needs them, one at a time, near to far.
 
+use std::time::{Duration, Instant};
+
 use super::curves::Curves;
 use super::scratch::Scratch;
 use super::stream::{Interrupt, check};
@@ -34,12 +36,14 @@ pub struct Measured<B: Backend> {
     preview: Option<B::Rgba>,
     /// Where the levels stand along the focus axis.
     pub positions: Positions,
+    /// Time that it took to find these.
+    pub locating: Duration,
 }
 
 impl<B: Backend> Measured<B> {
     /// From a map that was made before.
     pub fn new(depth: B::Gray, confidence: B::Gray) -> Self {
-        Self { depth, confidence, preview: None, positions: Positions::default() }
+        Self { depth, confidence, preview: None, positions: Positions::default(), locating: Duration::ZERO }
     }
 
     /// All of it, for a map folder.
@@ -102,7 +106,9 @@ pub fn measure<B: Backend>(
     let weight = backend.vote(energy, VOTE_FLOOR);
     let mut curves = Curves::new(passes.grid, levels.len());
     let peak = passes.peak(&weight, &mut curves)?;
+    let started = Instant::now();
     let positions = positions(&curves.samples()?, levels.len(), told);
+    let locating = started.elapsed();
     tracing::debug!("level positions: {positions:?}");
     let ratios = step_ratios(&positions.at);
     let (raw, height) = backend.offset(&peak, &ratios);
@@ -111,7 +117,7 @@ pub fn measure<B: Backend>(
     let depth = backend.bilateral(&raw, &trust, &guide, count);
     let confidence = backend.confidence(&raw, &depth, &height, &SHOWN_RULE);
     let preview = if preview { Some(passes.all_in_focus(&depth)?) } else { None };
-    Ok(Measured { depth, confidence, preview, positions })
+    Ok(Measured { depth, confidence, preview, positions, locating })
 }
 
 impl<B: Backend> Passes<'_, B> {

@@ -93,17 +93,21 @@ fn blur<B: Backend>(survey: &Survey<B>, positions: &[f64]) -> Option<Blur> {
 
 /// Dioptres of the levels, by a line through what EXIF or the camera tells of their distances; empty where neither does.
 fn dioptres<B: Backend>(run: &Run<'_, B>, survey: &Survey<B>, positions: &[f64]) -> Vec<f64> {
-    let told = |(frames, &at): (&Vec<usize>, &f64)| {
-        let of_frame = |&frame: &usize| {
-            let index = survey.frames[frame];
-            let exif = survey.headers.get(&index);
-            let metres = exif.and_then(|header| image_io::focus_distance(&run.job.files[index], header));
-            metres.map(|metres| 1.0 / metres).or(survey.dioptres.get(index).copied().flatten())
-        };
-        let dioptres: Vec<f64> = frames.iter().filter_map(of_frame).collect();
-        (!dioptres.is_empty()).then(|| (at, dioptres.iter().sum::<f64>() / dioptres.len() as f64))
+    let from_exif = |index: usize| {
+        image_io::focus_distance(&run.job.files[index], survey.headers.get(&index)?).map(f64::recip)
     };
-    let points: Vec<(f64, f64)> = survey.order.clusters.iter().zip(positions).filter_map(told).collect();
+    let from_camera = |index: usize| survey.dioptres.get(index).copied().flatten();
+    let points = |told: &dyn Fn(usize) -> Option<f64>| -> Vec<(f64, f64)> {
+        let of_level = |(frames, &at): (&Vec<usize>, &f64)| {
+            let dioptres: Vec<f64> = frames.iter().filter_map(|&frame| told(survey.frames[frame])).collect();
+            (!dioptres.is_empty()).then(|| (at, dioptres.iter().sum::<f64>() / dioptres.len() as f64))
+        };
+        survey.order.clusters.iter().zip(positions).filter_map(of_level).collect()
+    };
+    // Whichever tells of more levels: what is rounded otherwise is not mixed.
+    let mut points = [points(&from_camera), points(&from_exif)];
+    points.sort_by_key(Vec::len);
+    let [_, points] = points;
     let mirrored: Vec<(f64, f64)> = points.iter().map(|(at, dioptres)| (-at, *dioptres)).collect();
     if !calibrated(&mirrored, &[0.0]).is_empty() {
         let what = if survey.order.near_guessed { "name --near and --far" } else { "swap --near and --far" };

@@ -146,6 +146,12 @@ pub fn fill(folder: &Path, places: &[f64]) -> Result<usize> {
     if targets.is_empty() {
         return Ok(0);
     }
+    let all = plan.steps.len() + targets.len();
+    if all > MAX_STEPS {
+        return Err(Error::Usage(format!(
+            "--fill: {all} steps would be needed, a plan has {MAX_STEPS}; plan again with a larger --coc"
+        )));
+    }
     let options = PlanOptions { af_size: plan.af_size, ..PlanOptions::default() };
     let pitch = 2.0 * wanted.coc_px * blur.per_px([0.5, 0.5]);
     plan.fill(&in_levels(crate::plan::plan(&scene, &targets, pitch, &options)?, &axis));

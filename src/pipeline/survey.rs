@@ -61,7 +61,7 @@ pub(super) struct Survey<B: Backend> {
     pub scratch: Scratch,
     /// Where a camera says that the levels are on the focus axis.
     pub told: Option<Vec<f64>>,
-    /// What a camera says of every frame that it is focused at in dioptres; empty where it told nothing.
+    /// What a camera says that every frame is focused at, in dioptres; empty for frames of no session.
     pub dioptres: Vec<Option<f64>>,
     /// Sharpness of the blocks of every frame: variance of the Laplacian, on [`blur_grid`].
     pub sharpness: Vec<Vec<f32>>,
@@ -279,11 +279,15 @@ impl<'a, B: Backend> Run<'a, B> {
     /// Depth and confidence of a surveyed stack, and where asked for an all-in-focus preview.
     pub fn depth(&mut self, survey: &mut Survey<B>, preview: bool) -> Result<Measured<B>> {
         let levels = survey.levels();
-        self.timed("depth", |run| {
+        let measured = self.timed("depth", |run| {
             let (energy, scratch) = (&survey.energy, &mut survey.scratch);
             let told = survey.told.as_deref();
             depth::measure(run.backend, &levels, energy, scratch, preview, told, run.progress, run.interrupt)
-        })
+        })?;
+        let locating = 1000.0 * measured.locating.as_secs_f64();
+        *self.timings.entry("positions".to_owned()).or_default() += locating;
+        *self.timings.entry("depth".to_owned()).or_default() -= locating;
+        Ok(measured)
     }
 
     /// Finds a reference that is in the order itself, and with it poses and order.

@@ -13,7 +13,7 @@ use super::Sample;
 /// Iterations at the most, and the change, in usual steps, below which the positions have settled. Even stacks take six;
 /// long ones whose steps grow steadily take the most, as nearly any smooth bend of the axis fits nearly as well.
 const ITERATIONS: usize = 40;
-const SETTLED: f64 = 1e-3;
+const SETTLED: f64 = 3e-3;
 /// Furthest that a level moves in an iteration.
 const REACH: f64 = 0.3;
 /// Misfit, in logarithms, from which a value counts less (Cauchy weights): other depths nearby, noise.
@@ -88,12 +88,14 @@ impl Shape {
         let Self { flank, knee, floor } = *self;
         let square = u * u;
         let spread = 1.0 + square + knee * square * square;
-        let clear = height - flank * spread.ln();
+        let ln_spread = spread.ln();
+        let clear = height - flank * ln_spread;
+        let lesser = (-(clear - floor).abs()).exp();
         // How much of the value is the bell's, and not the floor's.
-        let share = 1.0 / (1.0 + (floor - clear).clamp(-60.0, 60.0).exp());
-        let value = clear.max(floor) + (-(clear - floor).abs()).exp().ln_1p();
+        let share = if clear > floor { 1.0 } else { lesser } / (1.0 + lesser);
+        let value = clear.max(floor) + lesser.ln_1p();
         let slope = -flank * (2.0 * u + 4.0 * knee * square * u) / spread;
-        let by_shape = [-share * spread.ln(), -share * flank * square * square / spread, 1.0 - share];
+        let by_shape = [-share * ln_spread, -share * flank * square * square / spread, 1.0 - share];
         Value { value, by_height: share, by_u: share * slope, by_shape }
     }
 }
@@ -178,8 +180,9 @@ impl Bell {
 
     /// How far each value lies off the bell, how much it counts, and the bell's value and place there.
     fn misfits(&self, at: &[f64], shape: Shape) -> impl Iterator<Item = (f64, f64, f64, Value)> {
+        let width = self.breadth.exp();
         self.values.iter().zip(&at[self.first..]).map(move |(value, at)| {
-            let u = (at - self.depth) / self.breadth.exp();
+            let u = (at - self.depth) / width;
             let there = shape.value(self.height, u);
             let misfit = value - there.value;
             (misfit, self.weight / (1.0 + (misfit / MISFIT).powi(2)), u, there)

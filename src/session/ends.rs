@@ -7,8 +7,9 @@ use crate::backend::Backend;
 use crate::bells::Bells;
 use crate::camera::{Lock, Point};
 use crate::error::{Error, Result};
-use crate::files::MapFile;
+use crate::files::{LeftOutFile, MapFile};
 use crate::frame::Size;
+use crate::order::Reason;
 use crate::pipeline::gather::{see, sharpness_grid};
 use crate::pipeline::plan::End;
 use crate::positions::Axis;
@@ -16,7 +17,7 @@ use crate::positions::Axis;
 /// Sharpness of the blocks of photos.
 pub type Sharpness = Vec<(PathBuf, Vec<f32>)>;
 
-/// Levels beyond the ends of the map, as far as its ends' own distance tells, from which photos of the scan count too.
+/// How far beyond the ends of the map photos of the scan count too, in the distance of its outermost levels.
 const BEYOND: f64 = 3.0;
 /// Levels from an end whose places tell how far on the axis the lens moves there.
 const NEAREST: usize = 2;
@@ -33,13 +34,22 @@ pub(super) fn bells<B: Backend>(
     let levels = map.clusters.iter().zip(axis.levels());
     let of_map = levels.flat_map(|(frames, &place)| frames.iter().map(move |name| (place, name.as_str())));
     let mut photos = Vec::new();
-    for (place, name) in of_map.chain(beyond(session, &map.clusters, &axis)) {
+    let blocks = |name: &str| {
         let known = scanned.and_then(|scanned| scanned.iter().find(|(file, _)| file.ends_with(name)));
-        let blocks = match known {
-            Some((_, blocks)) => blocks.clone(),
-            None => see(backend, &folder.join(name))?.sharpness,
-        };
-        photos.push((place, blocks));
+        match known {
+            Some((_, blocks)) => Ok(blocks.clone()),
+            None => see(backend, &folder.join(name)).map(|seen| seen.sharpness),
+        }
+    };
+    for (place, name) in of_map {
+        photos.push((place, blocks(name)?));
+    }
+    for (place, name) in beyond(session, &map.clusters, &map.left_out, &axis) {
+        match blocks(name) {
+            Ok(blocks) => photos.push((place, blocks)),
+            // Nobody else needs it.
+            Err(error) => tracing::debug!("{error}"),
+        }
     }
     let photos: Vec<(f64, &[f32])> = photos.iter().map(|(place, blocks)| (*place, &blocks[..])).collect();
     Bells::fit(&photos, None).ok_or_else(|| {
@@ -51,36 +61,39 @@ pub(super) fn bells<B: Backend>(
 }
 
 /// Photos of the scan beyond both ends of the map, and where they are on its axis by how far the lens was moved: only they
-/// tell whether what is sharpest in the outermost level would be sharper still beyond. None where the camera does not tell
-/// where its lens stands.
-fn beyond<'a>(session: &'a SessionFile, clusters: &[Vec<String>], axis: &Axis) -> Vec<(f64, &'a str)> {
+/// tell whether what is sharpest in the outermost level would be sharper still beyond. None beyond an end at whose levels
+/// the camera does not tell where its lens stands, and none that show another scene.
+fn beyond<'a>(
+    session: &'a SessionFile,
+    clusters: &[Vec<String>],
+    left_out: &[LeftOutFile],
+    axis: &Axis,
+) -> Vec<(f64, &'a str)> {
+    let reasons = [Reason::NotSharp, Reason::BeyondNear, Reason::BeyondFar].map(|reason| reason.to_string());
+    let fits = |name: &str| left_out.iter().any(|out| out.file == name && reasons.contains(&out.reason));
     let scanned = || session.of(Stage::Scan).filter_map(|shot| Some((shot.lens?, shot.picture()?)));
-    let is_of = |frames: &[String], name: &str| frames.iter().any(|frame| frame == name);
-    let lens = |frames: &Vec<String>| {
-        let of_level = scanned().filter(|(_, name)| is_of(frames, name));
+    let lens = |level: usize| {
+        let frames = &clusters[level];
+        let of_level = scanned().filter(|(_, name)| frames.iter().any(|frame| frame == name));
         let told: Vec<f64> = of_level.map(|(lens, _)| lens).collect();
         (told.len() == frames.len()).then(|| told.iter().sum::<f64>() / told.len() as f64)
     };
-    let told: Option<Vec<f64>> = clusters.iter().map(lens).collect();
-    let Some(told) = told.filter(|told| told.windows(2).all(|pair| pair[1] > pair[0])) else {
-        return Vec::new();
-    };
-    let (places, last) = (axis.levels(), told.len() - 1);
-    let inner = NEAREST.min(last);
-    let place = |lens: f64, end: usize, inner: usize| {
-        places[end] + (lens - told[end]) * (places[inner] - places[end]) / (told[inner] - told[end])
-    };
-    let of_photo = |(lens, name): (f64, &'a str)| {
-        let place = match lens {
-            lens if lens < told[0] => place(lens, 0, inner),
-            lens if lens > told[last] => place(lens, last, last - inner),
-            _ => return None,
+    let (places, last) = (axis.levels(), clusters.len() - 1);
+    let of_end = |end: usize, inner: usize| -> Vec<(f64, &'a str)> {
+        let Some((at_end, inside)) = lens(end).zip(lens(inner)) else { return Vec::new() };
+        if (inside - at_end) * (inner as f64 - end as f64) <= 0.0 {
+            return Vec::new();
+        }
+        let of_photo = |(at, name): (f64, &'a str)| {
+            // In the distance from the inner level to the end.
+            let off = (at - at_end) / (at_end - inside);
+            let close = off > 0.0 && off * end.abs_diff(inner) as f64 <= BEYOND;
+            close.then(|| (places[end] + off * (places[end] - places[inner]), name))
         };
-        let off = (places[0] - place).max(place - places[last]);
-        let mapped = clusters.iter().any(|frames| is_of(frames, name));
-        (!mapped && off <= BEYOND).then_some((place, name))
+        scanned().filter(|(_, name)| fits(name)).filter_map(of_photo).collect()
     };
-    scanned().filter_map(of_photo).collect()
+    let inner = NEAREST.min(last);
+    [of_end(0, inner), of_end(last, last - inner)].concat()
 }
 
 /// Places on the map's focus axis of what is seen at the session's near and far points: the photos of a sweep stand beside
@@ -125,7 +138,7 @@ mod tests {
     #[test]
     fn photos_beyond_the_map_stand_where_the_lens_stood() {
         let mut session = SessionFile::new(Asked::default(), "ILCE-7RM3", "sweep", Default::default());
-        for (at, lens) in [10.0, 30.0, 40.0, 50.0, 60.0, 80.0, 120.0, 75.0].into_iter().enumerate() {
+        for (at, lens) in [10.0, 30.0, 40.0, 50.0, 60.0, 80.0, 110.0, 75.0].into_iter().enumerate() {
             let files = vec![format!("scan/{at}.arw"), format!("scan/{at}.jpg")];
             session.shots.push(Shot { lens: Some(lens), files, ..Shot::new(Stage::Scan) });
         }
@@ -133,16 +146,28 @@ mod tests {
         // The last level is of two photos, one of which is beyond their mean.
         let clusters = [vec![name(2)], vec![name(3)], vec![name(4)], vec![name(5), name(7)]];
         let axis = Axis::new(vec![0.0, 1.2, 2.0, 3.0]);
-        let found = |session: &SessionFile| -> Vec<(f64, String)> {
-            let found = beyond(session, &clusters, &axis);
+        let out = |at: usize, reason: Reason| LeftOutFile { file: name(at), reason: reason.to_string() };
+        let mut left_out =
+            vec![out(0, Reason::NotSharp), out(1, Reason::BeyondNear), out(6, Reason::BeyondFar)];
+        let found = |session: &SessionFile, left_out: &[LeftOutFile]| -> Vec<(f64, String)> {
+            let found = beyond(session, &clusters, left_out, &axis);
             found.into_iter().map(|(place, name)| (place, name.to_owned())).collect()
         };
-        // 40 and 60 are 2 apart on the axis, 50 and 77.5 are 1.8: the first photo is 3 off, the one at 120 is 2.8.
-        let (near, far) = (3.0, 3.0 + 42.5 * 1.8 / 27.5);
-        assert_eq!(found(&session), [(-near, name(0)), (-1.0, name(1)), (far, name(6))]);
+        // 40 and 60 are 2 apart on the axis, 50 and 77.5 are 1.8.
+        let (near, far) = (-3.0, 3.0 + 32.5 / 27.5 * 1.8);
+        let close = |found: &[(f64, String)], expected: &[(f64, String)]| {
+            let pairs = || found.iter().zip(expected);
+            found.len() == expected.len() && pairs().all(|(a, b)| (a.0 - b.0).abs() < 1e-9 && a.1 == b.1)
+        };
+        let all = found(&session, &left_out);
+        assert!(close(&all, &[(near, name(0)), (-1.0, name(1)), (far, name(6))]), "{all:?}");
+        left_out[0].reason = "does not fit".into();
+        let fitting = found(&session, &left_out);
+        assert!(close(&fitting, &[(-1.0, name(1)), (far, name(6))]), "{fitting:?}");
         session.shots[6].lens = Some(130.0);
-        assert_eq!(found(&session).len(), 2, "too far off to tell");
-        session.shots[3].lens = None;
-        assert_eq!(found(&session), [], "a camera that does not tell");
+        let near = found(&session, &left_out);
+        assert!(close(&near, &[(-1.0, name(1))]), "the other is too far off to tell: {near:?}");
+        session.shots[4].lens = None;
+        assert_eq!(found(&session, &left_out), [], "the camera does not tell where it stood there");
     }
 }

@@ -192,7 +192,7 @@ impl Crew<'_> {
             self.save()?;
             return Ok(skip);
         }
-        let dioptres = self.camera.dioptres();
+        let dioptres = self.dioptres();
         if let Some(pending) = &mut self.session.pending {
             pending.fired = true;
             pending.shot.autofocus = lock;
@@ -305,12 +305,21 @@ impl Crew<'_> {
                     self.kept_alive(|crew| crew.camera.hold_focus(true))?;
                     *held = true;
                 }
+                let (lens, dioptres) = (self.camera.lens_position(), self.dioptres());
                 if let Some(pending) = &mut self.session.pending {
                     pending.shot.autofocus = Some(lock);
+                    pending.shot.lens = lens.or(pending.shot.lens);
+                    pending.shot.dioptres = dioptres;
                 }
                 self.save()?;
             }
         }
+    }
+
+    /// What the camera says that it is focused at, for a photo of the scan: the map takes its scale from these.
+    fn dioptres(&mut self) -> Option<f64> {
+        let scans = self.session.pending.as_ref().is_some_and(|pending| pending.shot.stage == Stage::Scan);
+        if scans { self.camera.dioptres() } else { None }
     }
 
     /// Fetches what is still on the camera of the pending photo; whether its picture is there.

@@ -313,6 +313,7 @@ fn the_whole_job_on_an_old_body() {
 
 /// The body tells how far it is focused, from 0.3 m to 3 m: the map's levels know it in dioptres.
 #[test]
+#[cfg_attr(not(af_point_gphoto2), ignore = "needs libgphoto2 2.5.32: tests/newer-libgphoto2.sh")]
 fn what_the_body_tells_of_distance_makes_dioptres() {
     let settings = BodySettings { body: BodyKind::New, seed: 1, ..BodySettings::default() };
     let stage = Stage::new(settings, SceneKind::Macro, Size::new(540, 360), 14.0);

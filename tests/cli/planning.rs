@@ -114,7 +114,7 @@ fn as_few_photos_as_are_enough_are_planned() {
 #[ignore = "measures for minutes: cargo test --release -- --ignored --nocapture bars_of_auto"]
 fn bars_of_auto() {
     const OVERLAP: f64 = 0.3;
-    let base: u64 = std::env::var("SEEDS").map_or(500, |seed| seed.parse().unwrap());
+    let base: u64 = std::env::var("FIRST_SEED").map_or(500, |seed| seed.parse().unwrap());
     let mut failed = 0;
     for (scene, seed, side) in [SceneKind::Macro, SceneKind::Desk]
         .into_iter()
