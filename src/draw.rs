@@ -180,12 +180,14 @@ impl Canvas {
         for need in axis.needs {
             counts[(x(f64::from(need.depth)) / BAR) as usize] += 1;
         }
-        let most = f64::from(counts.iter().copied().max().unwrap_or(0).max(1));
+        // Four times the usual stands for all: a wall must not hide what little stands before it.
+        let mut some: Vec<u32> = counts.iter().copied().filter(|&count| count > 0).collect();
+        some.sort_unstable();
+        let most = f64::from(some.last().map_or(1, |&most| most.min(4 * some[some.len() / 2])));
         for (bar, &count) in (0..).zip(&counts) {
             let place = low + f64::from(bar * BAR + BAR / 2 - MARGIN) / per_place;
             let [r, g, b] = depth_color((place / axis.far()) as f32);
-            // By its root: a wall must not hide what little stands before it.
-            let height = ((f64::from(count) / most).sqrt() * f64::from(BAR_HEIGHT)).ceil() as i32;
+            let height = ((f64::from(count) / most).sqrt().min(1.0) * f64::from(BAR_HEIGHT)).ceil() as i32;
             self.fill([bar * BAR, base - height], [BAR, height], Rgb888::new(r, g, b));
         }
         self.fill([MARGIN, base], [width - 2 * MARGIN, 1], Rgb888::CSS_GRAY);

@@ -169,8 +169,11 @@ fn gravity_can_be_turned_off() {
     assert_eq!((steps(&pulled).len(), steps(&plain).len()), (9, 9));
     assert!(steps(&plain).iter().all(|step| step["moved"] == 0.0), "{plain}");
     assert!(steps(&pulled).iter().any(|step| step["moved"].as_f64() > Some(0.0)), "{pulled}");
-    let texture = |plan: &Value| steps(plan).iter().filter_map(|step| step["texture"].as_f64()).sum::<f64>();
-    assert!(texture(&pulled) > texture(&plain), "gravity pulls to texture");
+    // Without it some spots have texture by luck, and some none.
+    let least = |plan: &Value| {
+        steps(plan).iter().filter_map(|step| step["texture"].as_f64()).fold(f64::MAX, f64::min)
+    };
+    assert!(least(&pulled) > 2.0 * least(&plain), "gravity pulls to texture: {pulled} {plain}");
     let large = env.run(["--json", "plan", "map", "-n", "2", "--af-size", "0.2"]).exits(0).json();
     assert_eq!(large["af_size"], 0.2);
 }
