@@ -70,16 +70,6 @@ impl Bells {
     /// Fits bells to photos at known places: for each, the place and the blocks' sharpness, as variances. Where their width
     /// is known about, only widths close to it are tried. None for fewer than three photos or places.
     pub fn fit(photos: &[(f64, &[f32])], about: Option<f64>) -> Option<Self> {
-        Self::fit_by(photos, about, if about.is_some() { &[1.1] } else { &[1.22, 1.1] })
-    }
-
-    /// As [`Self::fit`], where the width is at most about twice or half of `about`.
-    pub fn fit_around(photos: &[(f64, &[f32])], about: f64) -> Option<Self> {
-        Self::fit_by(photos, Some(about), &[1.5, 1.22, 1.1])
-    }
-
-    /// From the width `about`, or the best of many, closer to the best in `steps`.
-    fn fit_by(photos: &[(f64, &[f32])], about: Option<f64>, steps: &[f64]) -> Option<Self> {
         let places = photos.iter().map(|photo| photo.0);
         let (low, high) = places.fold((f64::MAX, f64::MIN), |(low, high), at| (low.min(at), high.max(at)));
         let span = high - low;
@@ -110,6 +100,7 @@ impl Bells {
             let width = best.1.width;
             [width / step, width * step].into_iter().map(fit).fold(best, better)
         };
+        let steps: &[f64] = if about.is_some() { &[1.1] } else { &[1.22, 1.1] };
         Some(steps.iter().fold(start, |best, &step| closer(best, step)).1)
     }
 

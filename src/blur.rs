@@ -39,9 +39,8 @@ impl Blur {
     /// None for too few photos, or too few blocks that tell.
     pub fn measure(photos: &[(f64, &[f32])], grid: Size, length: f64) -> Option<Self> {
         let narrowest = NARROWEST * usual_step(photos)?;
-        let width =
-            |blocks: &[usize], about| width(photos, blocks, about).filter(|&width| width >= narrowest);
-        let whole = width(&some_blocks(grid), None)?;
+        let width = |blocks: &[usize]| width(photos, blocks).filter(|&width| width >= narrowest);
+        let whole = width(&some_blocks(grid))?;
         let per_px = |width: f64| width / WIDTH_PX;
         let range_px = length / per_px(whole);
         let of_region = |region: u32| {
@@ -49,7 +48,7 @@ impl Blur {
                 (0..grid.area()).filter(|&block| region_of(centre(grid, block)) == region as usize).collect();
             let stride = (inside.len() * (REGIONS * REGIONS) as usize / BLOCKS).max(1);
             let some: Vec<usize> = inside.into_iter().step_by(stride).collect();
-            width(&some, Some(whole)).map_or(range_px, |width| length / per_px(width))
+            width(&some).map_or(range_px, |width| length / per_px(width))
         };
         let regions: Vec<f64> = (0..REGIONS * REGIONS).map(of_region).collect();
         let differs = |px: &f64| (px / range_px).max(range_px / px) >= DIFFERS;
@@ -74,7 +73,7 @@ impl Blur {
 pub fn per_px(photos: &[(f64, &[f32])], grid: Size) -> Option<f64> {
     // How narrow bells are that fall between the photos cannot be seen.
     let narrowest = NARROWEST * usual_step(photos)?;
-    width(photos, &some_blocks(grid), None).map(|width| width.max(narrowest) / WIDTH_PX)
+    width(photos, &some_blocks(grid)).map(|width| width.max(narrowest) / WIDTH_PX)
 }
 
 /// Enough of the blocks, from all over the picture.
@@ -95,17 +94,14 @@ fn usual_step(photos: &[(f64, &[f32])]) -> Option<f64> {
     (!steps.is_empty()).then(|| *steps.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
-/// Width of the bells of these blocks, not too far from `about`; none where too few are believed.
-fn width(photos: &[(f64, &[f32])], blocks: &[usize], about: Option<f64>) -> Option<f64> {
+/// Width of the bells of these blocks; none where too few are believed.
+fn width(photos: &[(f64, &[f32])], blocks: &[usize]) -> Option<f64> {
     let picked: Vec<(f64, Vec<f32>)> = photos
         .iter()
         .map(|(place, all)| (*place, blocks.iter().map(|&block| all[block]).collect()))
         .collect();
     let picked: Vec<(f64, &[f32])> = picked.iter().map(|(place, some)| (*place, &some[..])).collect();
-    let bells = match about {
-        Some(about) => Bells::fit_around(&picked, about)?,
-        None => Bells::fit(&picked, None)?,
-    };
+    let bells = Bells::fit(&picked, None)?;
     (bells.believed().count() >= ENOUGH).then_some(bells.width)
 }
 

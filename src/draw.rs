@@ -170,7 +170,7 @@ impl Canvas {
         let targets: Vec<f64> = steps.iter().map(|step| axis.axis.place(step.target_depth)).collect();
         let low = targets.iter().copied().fold(0.0, f64::min);
         let high = targets.iter().copied().fold(axis.far(), f64::max);
-        let per_place = f64::from((width - 2 * MARGIN).max(1)) / (high - low);
+        let per_place = f64::from(width - 2 * MARGIN) / (high - low);
         let x = |place: f64| MARGIN + ((place - low) * per_place) as i32;
         self.text("near", [2, base - 12], Alignment::Left, Rgb888::WHITE);
         self.text("far", [width - 2, base - 12], Alignment::Right, Rgb888::WHITE);
