@@ -15,10 +15,17 @@ const FLANK: f64 = 1.1;
 pub const WIDTH_PX: f64 = 4.0;
 /// Places tried across the axis and a little beyond its ends.
 const PLACES: usize = 240;
-/// Widths tried, as shares of the axis: the least, and the factor from one to the next; then closer to the best.
+const FEWEST_PLACES: usize = 24;
+/// Widths tried, as shares of the axis, and at the least one of the usual step: how narrow bells are that fall between the
+/// photos cannot be seen. Then the logarithm of the factor from one to the next, and of that close to the best.
 const LEAST_WIDTH: f64 = 0.012;
-const WIDTH_STEP: f64 = 1.5;
-const WIDTHS: usize = 9;
+const UNSEEN_WIDTH: f64 = 0.3;
+const MOST_WIDTH: f64 = 0.3;
+const WIDTH_STEP: f64 = 0.4;
+const WIDTH_CLOSE: f64 = 0.15;
+/// Blocks that are looked at for that, about: at a glance, and close to the best.
+const GLANCED: usize = 50;
+const SEARCHED: usize = 300;
 /// How much of a block's peak the bell must make up for the block to count fully.
 const CLEAR: f64 = 0.35;
 /// Misfit, as a share of a block's peak, from which it counts less (Cauchy weights): other depths in the block.
@@ -80,28 +87,17 @@ impl Bells {
         let curves: Vec<Vec<f64>> = (0..blocks)
             .map(|b| photos.iter().map(|photo| f64::from(photo.1[b]).max(0.0).sqrt()).collect())
             .collect();
-        let usual = rest(&curves);
         let reach = [low - 0.1 * span, high + 0.1 * span];
-        let fit = |width: f64| {
-            let shapes = Shapes::new(photos, reach, width);
-            let fitted: Vec<(Bell, f64)> = curves.par_iter().map(|curve| shapes.fit(curve, usual)).collect();
-            let cost: f64 = fitted.iter().map(|(bell, cost)| bell.weight * cost).sum();
-            let weight: f64 = fitted.iter().map(|(bell, _)| bell.weight).sum();
-            let blocks = fitted.into_iter().map(|(bell, _)| bell).collect();
-            (cost / weight.max(1e-9), Self { width, blocks, reach })
+        let stack = Stack { photos, usual: rest(&curves), curves, reach };
+        let ln_about = match about {
+            Some(width) => width.ln(),
+            None => stack.ln_width(span)?,
         };
-        let better = |a: (f64, Self), b: (f64, Self)| if b.0 < a.0 { b } else { a };
-        let widths = (0..WIDTHS).map(|i| span * LEAST_WIDTH * WIDTH_STEP.powi(i as i32));
-        let start = match about {
-            Some(width) => fit(width),
-            None => widths.map(fit).reduce(better)?,
-        };
-        let closer = |best: (f64, Self), step: f64| {
-            let width = best.1.width;
-            [width / step, width * step].into_iter().map(fit).fold(best, better)
-        };
-        let steps: &[f64] = if about.is_some() { &[1.1] } else { &[1.22, 1.1] };
-        Some(steps.iter().fold(start, |best, &step| closer(best, step)).1)
+        let costs = [-WIDTH_CLOSE, 0.0, WIDTH_CLOSE].map(|off| stack.cost(ln_about + off, SEARCHED, 8.0));
+        let width = (ln_about + valley(WIDTH_CLOSE, costs)).exp();
+        let shapes = Shapes::new(photos, reach, width, PLACES);
+        let blocks = stack.curves.par_iter().map(|curve| shapes.fit(curve, stack.usual).0).collect();
+        Some(Self { width, blocks, reach })
     }
 
     /// Bells as given, for tests of what builds on them.
@@ -167,6 +163,24 @@ impl Bells {
     }
 }
 
+/// Median distance from one photo's place to the next; none for fewer than two places.
+pub fn usual_step(photos: &[(f64, &[f32])]) -> Option<f64> {
+    let mut places: Vec<f64> = photos.iter().map(|photo| photo.0).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    let mut steps: Vec<f64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let middle = steps.len() / 2;
+    (!steps.is_empty()).then(|| *steps.select_nth_unstable_by(middle, f64::total_cmp).1)
+}
+
+/// How far from the middle of three places, `step` apart, their parabola is lowest; no further than the outer ones.
+fn valley(step: f64, [before, here, after]: [f64; 3]) -> f64 {
+    let bend = before - 2.0 * here + after;
+    let way =
+        if bend > 0.0 { 0.5 * (before - after) / bend } else { f64::from(before.total_cmp(&after) as i8) };
+    step * way.clamp(-1.0, 1.0)
+}
+
 /// The block of `grid` at a point, given as fractions.
 pub fn block_at(grid: Size, [x, y]: [f64; 2]) -> usize {
     let place = |at: f64, count: u32| ((at * f64::from(count)) as usize).min(count as usize - 1);
@@ -190,28 +204,66 @@ fn rest(curves: &[Vec<f64>]) -> f64 {
     *lowest.select_nth_unstable_by(tenth, f64::total_cmp).1
 }
 
+/// Photos that bells are fitted to.
+struct Stack<'a> {
+    photos: &'a [(f64, &'a [f32])],
+    /// Of every block, its sharpness in every photo: standard deviation of the Laplacian.
+    curves: Vec<Vec<f64>>,
+    /// What stays where nothing is sharp.
+    usual: f64,
+    reach: [f64; 2],
+}
+
+impl Stack<'_> {
+    /// Mean misfit of about so many of the blocks, with bells of a width, at so many places within it.
+    fn cost(&self, ln_width: f64, blocks: usize, fineness: f64) -> f64 {
+        let width = ln_width.exp();
+        let places = (fineness * (self.reach[1] - self.reach[0]) / width).ceil() as usize;
+        let shapes = Shapes::new(self.photos, self.reach, width, places.clamp(FEWEST_PLACES, PLACES));
+        let some = self.curves.par_iter().step_by((self.curves.len() / blocks).max(1));
+        let fits: Vec<(Bell, f64)> = some.map(|curve| shapes.fit(curve, self.usual)).collect();
+        let cost: f64 = fits.iter().map(|(bell, cost)| bell.weight * cost).sum();
+        cost / fits.iter().map(|(bell, _)| bell.weight).sum::<f64>().max(1e-9)
+    }
+
+    /// About how wide the bells are, by a glance, as a logarithm; `span` is from the first place to the last.
+    fn ln_width(&self, span: f64) -> Option<f64> {
+        let least = (span * LEAST_WIDTH).max(usual_step(self.photos)? * UNSEEN_WIDTH).ln();
+        let most = (span * MOST_WIDTH).ln().max(least);
+        let widths = ((most - least) / WIDTH_STEP).ceil() as usize;
+        let at = |i: usize| least + WIDTH_STEP * i as f64;
+        let costs: Vec<f64> = (0..=widths).map(|i| self.cost(at(i), GLANCED, 4.0)).collect();
+        let best = (0..=widths).min_by(|&a, &b| costs[a].total_cmp(&costs[b]))?;
+        let around = costs.get(best.wrapping_sub(1)).zip(costs.get(best + 1));
+        Some(at(best) + around.map_or(0.0, |(a, b)| valley(WIDTH_STEP, [*a, costs[best], *b])))
+    }
+}
+
 /// The bell's value in every photo, for every place of its middle.
 struct Shapes {
     depths: Vec<f64>,
     /// One row a photo, of a value for every depth.
     values: Vec<Vec<f64>>,
-    /// Of every depth: Σ value, Σ value².
-    sums: Vec<[f64; 2]>,
+    /// Of every depth: Σ value, Σ value², and 1 over the determinant of the equations for height and rest.
+    sums: Vec<[f64; 3]>,
 }
 
 impl Shapes {
-    fn new(photos: &[(f64, &[f32])], [low, high]: [f64; 2], width: f64) -> Self {
-        let step = (high - low) / PLACES as f64;
-        let depths: Vec<f64> = (0..=PLACES).map(|i| low + step * i as f64).collect();
+    /// For one place more than `places`, from end to end.
+    fn new(photos: &[(f64, &[f32])], [low, high]: [f64; 2], width: f64, places: usize) -> Self {
+        let step = (high - low) / places as f64;
+        let depths: Vec<f64> = (0..=places).map(|i| low + step * i as f64).collect();
         let row = |&(at, _): &(f64, &[f32])| depths.iter().map(|depth| bell((at - depth) / width)).collect();
         let values: Vec<Vec<f64>> = photos.iter().map(row).collect();
-        let mut sums = vec![[0.0; 2]; depths.len()];
+        let mut sums = vec![[0.0; 3]; depths.len()];
         for row in &values {
             for (sums, value) in sums.iter_mut().zip(row) {
                 sums[0] += value;
                 sums[1] += value * value;
             }
         }
+        let n = photos.len() as f64 + REST_PULL;
+        sums.iter_mut().for_each(|sums| sums[2] = (n * sums[1] - sums[0] * sums[0]).max(1e-12).recip());
         Self { depths, values, sums }
     }
 
@@ -227,9 +279,10 @@ impl Shapes {
         let v = curve.iter().sum::<f64>() + REST_PULL * usual;
         let vv = curve.iter().map(|value| value * value).sum::<f64>() + REST_PULL * usual * usual;
         let mut best = (f64::MAX, 0, 0.0, 0.0);
-        for (index, (&[s, ss], vs)) in self.sums.iter().zip(products).enumerate() {
-            let height = ((n * vs - s * v) / (n * ss - s * s).max(1e-12)).max(0.0);
-            let rest = ((v - height * s) / n).max(0.0);
+        let share = n.recip();
+        for (index, (&[s, ss, inverse], vs)) in self.sums.iter().zip(products).enumerate() {
+            let height = ((n * vs - s * v) * inverse).max(0.0);
+            let rest = ((v - height * s) * share).max(0.0);
             let cost = vv + n * rest * rest + height * height * ss
                 - 2.0 * (rest * v + height * vs - height * rest * s);
             if cost < best.0 {

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bells::{Bells, WIDTH_PX};
+use crate::bells::{Bells, WIDTH_PX, usual_step};
 use crate::frame::Size;
 
 /// How fast blur grows along the focus axis of a map.
@@ -82,16 +82,6 @@ fn some_blocks(grid: Size) -> Vec<usize> {
     // Rows are not to begin alike.
     let every = every + usize::from(every > 1 && (grid.width as usize).is_multiple_of(every));
     (0..grid.area()).step_by(every).collect()
-}
-
-/// Median distance from one photo's place to the next; none for fewer than two places.
-fn usual_step(photos: &[(f64, &[f32])]) -> Option<f64> {
-    let mut places: Vec<f64> = photos.iter().map(|photo| photo.0).collect();
-    places.sort_by(f64::total_cmp);
-    places.dedup();
-    let mut steps: Vec<f64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let middle = steps.len() / 2;
-    (!steps.is_empty()).then(|| *steps.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
 /// Width of the bells of these blocks; none where too few are believed.

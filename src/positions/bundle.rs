@@ -5,15 +5,17 @@
 //! a bundle adjustment (Triggs et al. 2000): the levels in place of the cameras, with the cells' own unknowns eliminated by
 //! the Schur complement.
 
-use nalgebra::{Cholesky, DMatrix, DVector, Matrix3, Vector3};
+use nalgebra::{Cholesky, DMatrix, DVector, Matrix3, SMatrix, SVector, Vector3};
 use rayon::prelude::*;
 
-use super::Sample;
+use super::{SPAN, Sample};
 
 /// Iterations at the most, and the change, in usual steps, below which the positions have settled. Even stacks take six;
 /// long ones whose steps grow steadily take the most, as nearly any smooth bend of the axis fits nearly as well.
 const ITERATIONS: usize = 40;
 const SETTLED: f64 = 3e-3;
+/// Longest that a step may be made, against that of Gauss–Newton.
+const RELAXATION: f64 = 5.0;
 /// Furthest that a level moves in an iteration.
 const REACH: f64 = 0.3;
 /// Misfit, in logarithms, from which a value counts less (Cauchy weights): other depths nearby, noise.
@@ -43,6 +45,8 @@ const PART: usize = 512;
 const OWN: usize = 3;
 /// Unknowns of the shape that all bells have.
 const SHAPE: usize = 3;
+/// Unknowns that a cell shares with others: the levels of its span, then the shape.
+const SHARED: usize = SPAN + SHAPE;
 
 /// What all bells have in common.
 #[derive(Clone, Copy, Debug)]
@@ -124,16 +128,21 @@ pub(super) fn adjust(samples: &[Sample], span: usize, start: &[f64]) -> Option<(
 /// All that is unknown.
 struct Bundle<'a> {
     bells: Vec<Bell>,
+    /// Levels that each of them spans.
+    span: usize,
     at: Vec<f64>,
     start: &'a [f64],
     shape: Shape,
     first_shape: Shape,
+    /// The last Gauss–Newton step, and the factor by which it was lengthened.
+    last: DVector<f64>,
+    relaxation: f64,
 }
 
 /// One cell's curve: ln(exp(height) / (1 + u² + knee · u⁴)^flank + exp(floor)) at u = (position − depth)/width.
 struct Bell {
     first: usize,
-    values: Vec<f64>,
+    values: [f64; SPAN],
     weight: f64,
     height: f64,
     depth: f64,
@@ -147,8 +156,7 @@ struct Bell {
 struct Own {
     inverse: Matrix3<f64>,
     gradient: Vector3<f64>,
-    /// Per level of the span, and of the shape.
-    cross: Vec<Vector3<f64>>,
+    cross: SMatrix<f64, OWN, SHARED>,
 }
 
 /// The normal equations of all levels and, after them, the shape.
@@ -167,21 +175,40 @@ impl Equations {
         self.right += other.right;
         self
     }
+
+    /// Takes in what bells of `span` levels from `first` on say.
+    fn add(&mut self, first: usize, span: usize, shared: &Shared) {
+        let shape = self.right.len() - SHAPE;
+        let index = |k: usize| if k < SPAN { first + k } else { shape + k - SPAN };
+        let unknowns = || (0..span).chain(SPAN..SHARED);
+        for i in unknowns() {
+            self.right[index(i)] += shared.right[i];
+            for j in unknowns() {
+                self.matrix[(index(i), index(j))] += shared.matrix[(i, j)];
+            }
+        }
+    }
+}
+
+/// The normal equations of bells that span the same levels.
+struct Shared {
+    matrix: SMatrix<f64, SHARED, SHARED>,
+    right: SVector<f64, SHARED>,
 }
 
 impl Bell {
     fn new(sample: &Sample, span: usize, start: &[f64]) -> Self {
-        let values = sample.values[..span].to_vec();
+        let Sample { first, values, weight } = *sample;
         let peak = (0..span).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0);
-        let (height, depth) = (values[peak], start[sample.first + peak]);
-        let (first, weight) = (sample.first, sample.weight);
+        let (height, depth) = (values[peak], start[first + peak]);
         Self { first, values, weight, height, depth, breadth: WIDTH.ln(), own: None }
     }
 
-    /// How far each value lies off the bell, how much it counts, and the bell's value and place there.
+    /// How far each value lies off the bell, how much it counts, and the bell's value and place there; `at` are the
+    /// levels of the span.
     fn misfits(&self, at: &[f64], shape: Shape) -> impl Iterator<Item = (f64, f64, f64, Value)> {
         let width = self.breadth.exp();
-        self.values.iter().zip(&at[self.first..]).map(move |(value, at)| {
+        self.values.iter().zip(at).map(move |(value, at)| {
             let u = (at - self.depth) / width;
             let there = shape.value(self.height, u);
             let misfit = value - there.value;
@@ -189,56 +216,53 @@ impl Bell {
         })
     }
 
-    /// Place in the equations of the unknown `k`: levels of the span, then the shape.
-    fn index(&self, k: usize, levels: usize) -> usize {
-        if k < self.values.len() { self.first + k } else { levels + k - self.values.len() }
-    }
-
-    /// Adds what this bell says about the levels `at` and the `shape`, its own unknowns eliminated.
-    fn add(&mut self, at: &[f64], shape: Shape, usual: f64, equations: &mut Equations) {
-        let (span, width) = (self.values.len(), self.breadth.exp());
-        let Equations { matrix, right } = equations;
-        let mut hessian = Matrix3::zeros();
+    /// Adds what this bell says about the levels `at` of its span and the `shape`, its own unknowns eliminated.
+    fn add(&mut self, at: &[f64], shape: Shape, usual: f64, shared: &mut Shared) {
+        let width = self.breadth.exp();
+        let Shared { matrix, right } = shared;
+        let mut hessian = Matrix3::from_diagonal(&Vector3::new(0.0, 0.0, WIDTH_PULL));
         let mut gradient = Vector3::new(0.0, 0.0, WIDTH_PULL * (usual - self.breadth));
-        let mut cross = vec![Vector3::zeros(); span + SHAPE];
-        let index: Vec<usize> = (0..span + SHAPE).map(|k| self.index(k, at.len())).collect();
+        let mut cross = SMatrix::<f64, OWN, SHARED>::zeros();
         for (k, (misfit, weight, u, value)) in self.misfits(at, shape).enumerate() {
             let own = Vector3::new(value.by_height, -value.by_u / width, -value.by_u * u);
-            hessian += weight * own * own.transpose();
-            gradient += weight * misfit * own;
-            let common = std::iter::once((k, value.by_u / width))
-                .chain(value.by_shape.into_iter().enumerate().map(|(i, slope)| (span + i, slope)));
-            for (i, slope) in common.clone() {
-                cross[i] += weight * slope * own;
-                right[index[i]] += weight * misfit * slope;
-                for (j, other) in common.clone() {
-                    matrix[(index[i], index[j])] += weight * slope * other;
+            let (weighed, by_level) = (weight * own, value.by_u / width);
+            hessian += weighed * own.transpose();
+            gradient += misfit * weighed;
+            cross.set_column(k, &(by_level * weighed));
+            right[k] += weight * misfit * by_level;
+            matrix[(k, k)] += weight * by_level * by_level;
+            for (i, slope) in value.by_shape.iter().enumerate() {
+                let mut column = cross.column_mut(SPAN + i);
+                column += *slope * weighed;
+                right[SPAN + i] += weight * misfit * slope;
+                let with_level = weight * slope * by_level;
+                matrix[(k, SPAN + i)] += with_level;
+                matrix[(SPAN + i, k)] += with_level;
+                for (j, other) in value.by_shape.iter().enumerate() {
+                    matrix[(SPAN + i, SPAN + j)] += weight * slope * other;
                 }
             }
         }
-        hessian[(2, 2)] += WIDTH_PULL;
         for i in 0..OWN {
             hessian[(i, i)] = hessian[(i, i)] * 1.0001 + 1e-9;
         }
         let Some(inverse) = hessian.try_inverse() else { return self.own = None };
-        for (k, left) in cross.iter().enumerate() {
-            let row = left.transpose() * inverse;
-            right[index[k]] -= (row * gradient)[0];
-            for (j, across) in cross.iter().enumerate() {
-                matrix[(index[k], index[j])] -= (row * across)[0];
-            }
-        }
+        let eliminated = inverse * cross;
+        *right -= eliminated.tr_mul(&gradient);
+        *matrix -= cross.tr_mul(&eliminated);
         self.own = Some(Own { inverse, gradient, cross });
     }
 
     /// Follows the levels and the shape by `moved`.
     fn follow(&mut self, moved: &DVector<f64>) {
-        let Some(own) = self.own.take() else { return };
-        let mut right = own.gradient;
-        for (k, cross) in own.cross.iter().enumerate() {
-            right -= moved[self.index(k, moved.len() - SHAPE)] * cross;
+        let Some(Own { inverse, gradient, cross }) = self.own.take() else { return };
+        let levels = moved.len() - SHAPE;
+        let mut shared = SVector::<f64, SHARED>::zeros();
+        for (k, level) in (self.first..levels).take(SPAN).enumerate() {
+            shared[k] = moved[level];
         }
-        let change = own.inverse * right;
+        shared.rows_mut(SPAN, SHAPE).copy_from(&moved.rows(levels, SHAPE));
+        let change = inverse * (gradient - cross * shared);
         self.height += change[0].clamp(-2.0, 2.0);
         self.depth += change[1].clamp(-0.5, 0.5);
         self.breadth = (self.breadth + change[2].clamp(-0.3, 0.3)).clamp(0.3_f64.ln(), 8.0_f64.ln());
@@ -249,13 +273,23 @@ impl<'a> Bundle<'a> {
     fn new(samples: &[Sample], span: usize, start: &'a [f64]) -> Self {
         let bells = samples.iter().map(|sample| Bell::new(sample, span, start)).collect();
         let shape = Shape::new(samples, span);
-        Self { bells, at: start.to_vec(), start, shape, first_shape: shape }
+        Self {
+            bells,
+            span,
+            at: start.to_vec(),
+            start,
+            shape,
+            first_shape: shape,
+            last: DVector::zeros(start.len() + SHAPE),
+            relaxation: 1.0,
+        }
     }
 
     /// One Gauss–Newton step: the furthest that a level moved. `None` if the equations have no solution.
     fn step(&mut self) -> Option<f64> {
         let Equations { matrix, right } = self.equations();
-        let moved = Cholesky::new(matrix)?.solve(&right).map(|moved| moved.clamp(-REACH, REACH));
+        let moved = Cholesky::new(matrix)?.solve(&right);
+        let moved = self.relaxed(moved).map(|moved| moved.clamp(-REACH, REACH));
         self.bells.par_iter_mut().for_each(|bell| bell.follow(&moved));
         let before = self.at.clone();
         self.at.iter_mut().zip(moved.iter()).for_each(|(at, moved)| *at += moved);
@@ -264,14 +298,31 @@ impl<'a> Bundle<'a> {
         Some(before.iter().zip(&self.at).map(|(before, at)| (before - at).abs()).fold(0.0, f64::max))
     }
 
+    /// A Gauss–Newton step, longer where the ones before fell short of the same aim: reweighting makes them converge
+    /// slowly (Irons & Tuck 1969, after Aitken).
+    fn relaxed(&mut self, step: DVector<f64>) -> DVector<f64> {
+        let change = &self.last - &step;
+        let factor = self.relaxation * self.last.dot(&change) / change.norm_squared().max(1e-12);
+        self.relaxation = if self.last.amax() > 0.0 { factor.clamp(1.0, RELAXATION) } else { 1.0 };
+        let longer = self.relaxation * &step;
+        self.last = step;
+        longer
+    }
+
     fn equations(&mut self) -> Equations {
-        let Self { bells, at, start, shape, first_shape } = self;
+        let Self { bells, span, at, start, shape, first_shape, .. } = self;
         let levels = at.len();
         let weight: f64 = bells.iter().map(|bell| bell.weight).sum();
         let usual = bells.iter().map(|bell| bell.weight * bell.breadth).sum::<f64>() / weight.max(1e-9);
         let of_part = |part: &mut [Bell]| {
             let mut equations = Equations::zeros(levels + SHAPE);
-            part.iter_mut().for_each(|bell| bell.add(at, *shape, usual, &mut equations));
+            for alike in part.chunk_by_mut(|a, b| a.first == b.first) {
+                let first = alike[0].first;
+                let levels = &at[first..first + *span];
+                let mut shared = Shared { matrix: SMatrix::zeros(), right: SVector::zeros() };
+                alike.iter_mut().for_each(|bell| bell.add(levels, *shape, usual, &mut shared));
+                equations.add(first, *span, &shared);
+            }
             equations
         };
         let parts: Vec<Equations> = bells.par_chunks_mut(PART).map(of_part).collect();
@@ -304,7 +355,8 @@ impl<'a> Bundle<'a> {
         let Some(cholesky) = Cholesky::new(self.equations().matrix) else { return Vec::new() };
         let (mut squares, mut freedom) = (0.0, 0.0);
         for bell in &self.bells {
-            for (misfit, weight, ..) in bell.misfits(&self.at, self.shape) {
+            for (misfit, weight, ..) in bell.misfits(&self.at[bell.first..bell.first + self.span], self.shape)
+            {
                 squares += weight * misfit * misfit;
                 freedom += weight;
             }
