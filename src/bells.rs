@@ -8,19 +8,18 @@ use rayon::prelude::*;
 
 use crate::frame::Size;
 
-/// Exponent of the bells' flanks: blurred by a disc, the standard deviation of the Laplacian of natural texture, whose
-/// spectrum falls with frequency, falls about so; measured on rendered scenes of three kinds.
-const FLANK: f64 = 1.1;
-/// Half width of a bell as a circle of confusion in pixels, likewise measured.
-pub const WIDTH_PX: f64 = 4.0;
+/// Exponent of the bells' flanks: blurred by a disc, the deviation of the Laplacian of natural texture, whose spectrum falls
+/// with frequency, falls about so; measured on rendered scenes. With other flanks the width would hang on how far apart
+/// photos are.
+const FLANK: f64 = 1.8;
 /// Places tried across the axis and a little beyond its ends.
 const PLACES: usize = 240;
 const FEWEST_PLACES: usize = 24;
 /// Widths tried, as shares of the axis, and at the least one of the usual step: how narrow bells are that fall between the
 /// photos cannot be seen. Then the logarithm of the factor from one to the next, and of that close to the best.
-const LEAST_WIDTH: f64 = 0.012;
-const UNSEEN_WIDTH: f64 = 0.3;
-const MOST_WIDTH: f64 = 0.3;
+const LEAST_WIDTH: f64 = 0.017;
+const UNSEEN_WIDTH: f64 = 0.43;
+const MOST_WIDTH: f64 = 0.43;
 const WIDTH_STEP: f64 = 0.4;
 const WIDTH_CLOSE: f64 = 0.15;
 /// Blocks that are looked at for that, about: at a glance, and close to the best.
@@ -68,6 +67,16 @@ pub struct Place {
     pub misfit: f64,
 }
 
+/// Half width of a bell as a circle of confusion in pixels, in pictures whose focus measure is taken in cells of `cell` pixels:
+/// the smaller the window of its variance, the less it sees of what is coarse. Measured on rendered scenes.
+pub const fn width_px(cell: u32) -> f64 {
+    match cell {
+        1 => 5.6,
+        2 => 6.4,
+        _ => 5.9,
+    }
+}
+
 /// The bell: 1 at its middle.
 fn bell(u: f64) -> f64 {
     (1.0 + u * u).powf(-FLANK)
@@ -106,9 +115,9 @@ impl Bells {
         Self { width, blocks, reach: [0.0, 1.0] }
     }
 
-    /// Places per pixel of circle of confusion.
-    pub fn per_px(&self) -> f64 {
-        self.width / WIDTH_PX
+    /// Places per pixel of circle of confusion, in pictures of such cells.
+    pub fn per_px(&self, cell: u32) -> f64 {
+        self.width / width_px(cell)
     }
 
     /// The bells that are believed.
@@ -327,7 +336,7 @@ mod tests {
         let places: Vec<f64> = (0..20).map(|i| f64::from(i) * RANGE / 19.0).collect();
         let bells = fitted(&places, 8.0);
         assert!((bells.width / 8.0 - 1.0).abs() < 0.12, "{}", bells.width);
-        assert!((bells.per_px() - bells.width / WIDTH_PX).abs() < 1e-12);
+        assert!((bells.per_px(1) - bells.width / width_px(1)).abs() < 1e-12);
         for (i, block) in bells.blocks.iter().enumerate() {
             let depth = (i * 37 % 200) as f64 / 200.0 * RANGE;
             if i.is_multiple_of(5) {

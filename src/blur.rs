@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bells::{Bells, WIDTH_PX, usual_step};
+use crate::bells::{Bells, usual_step, width_px};
 use crate::frame::Size;
 
 /// How fast blur grows along the focus axis of a map.
@@ -30,18 +30,18 @@ const BLOCKS: usize = 900;
 /// Believed blocks with which a part of the picture has a say of its own.
 const ENOUGH: usize = 25;
 /// Width of the bells, in usual steps, below which they fall between the photos.
-const NARROWEST: f64 = 0.5;
+const NARROWEST: f64 = 0.7;
 /// Factor by which a part must differ from the whole, to count.
 const DIFFERS: f64 = 1.4;
 
 impl Blur {
-    /// From photos at places 0 … `length` of the focus axis and the sharpness of their blocks on `grid`, as variances.
-    /// None for too few photos, or too few blocks that tell.
-    pub fn measure(photos: &[(f64, &[f32])], grid: Size, length: f64) -> Option<Self> {
+    /// From photos at places 0 … `length` of the focus axis and the sharpness of their blocks on `grid`, as variances
+    /// measured in cells of `cell` pixels. None for too few photos, or too few blocks that tell.
+    pub fn measure(photos: &[(f64, &[f32])], grid: Size, length: f64, cell: u32) -> Option<Self> {
         let narrowest = NARROWEST * usual_step(photos)?;
         let width = |blocks: &[usize]| width(photos, blocks).filter(|&width| width >= narrowest);
         let whole = width(&some_blocks(grid))?;
-        let per_px = |width: f64| width / WIDTH_PX;
+        let per_px = |width: f64| width / width_px(cell);
         let range_px = length / per_px(whole);
         let of_region = |region: u32| {
             let inside: Vec<usize> =
@@ -70,10 +70,10 @@ impl Blur {
 }
 
 /// Distance on the focus axis that makes a circle of confusion of one pixel, by photos as [`Blur::measure`] takes them.
-pub fn per_px(photos: &[(f64, &[f32])], grid: Size) -> Option<f64> {
+pub fn per_px(photos: &[(f64, &[f32])], grid: Size, cell: u32) -> Option<f64> {
     // How narrow bells are that fall between the photos cannot be seen.
     let narrowest = NARROWEST * usual_step(photos)?;
-    width(photos, &some_blocks(grid)).map(|width| width.max(narrowest) / WIDTH_PX)
+    width(photos, &some_blocks(grid)).map(|width| width.max(narrowest) / width_px(cell))
 }
 
 /// Enough of the blocks, from all over the picture.

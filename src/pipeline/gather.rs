@@ -112,6 +112,11 @@ impl Gathered {
         self.size
     }
 
+    /// Side in pixels of the cells of the focus measure.
+    pub const fn cell(&self) -> u32 {
+        self.cell
+    }
+
     /// Takes a frame in.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ fn blur<B: Backend>(survey: &Survey<B>, positions: &[f64]) -> Option<Blur> {
     let photos: Vec<(f64, &[f32])> = levels
         .flat_map(|(frames, &at)| frames.iter().map(move |&frame| (at, &survey.sharpness[frame][..])))
         .collect();
-    Blur::measure(&photos, blur_grid(survey.size), positions.len() as f64 - 1.0)
+    Blur::measure(&photos, blur_grid(survey.size), positions.len() as f64 - 1.0, survey.cell)
 }
 
 /// Dioptres of the levels, by a line through what EXIF or the camera tells of their distances; empty where neither does.

@@ -249,7 +249,7 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
     fn known<R>(&mut self, places: &[f64], work: impl FnOnce(&Known<'_>) -> R) -> Option<R> {
         self.count();
         let gathered = self.gathered.as_ref()?;
-        let grid = sharpness_grid(gathered.size());
+        let (grid, cell) = (sharpness_grid(gathered.size()), gathered.cell());
         let count = gathered.files.len();
         let photos: Vec<(f64, &[f32])> =
             places.iter().take(count).zip(&gathered.sharpness).map(|(&at, s)| (at, &s[..])).collect();
@@ -260,10 +260,10 @@ impl<B: Backend> Scan<'_, '_, '_, B> {
         let coc_px = self.options.coc_px * (1.0 - self.options.overlap);
         let coarse = matches!(self.crew.camera.strategy(), Strategy::Sweep | Strategy::Direct);
         self.tolerance = self.bells.as_ref().map(|bells| {
-            let per_px = blur::per_px(&fine, blur_grid(gathered.size()));
+            let per_px = blur::per_px(&fine, blur_grid(gathered.size()), cell);
             // The coarse steps that a sweep begins with make bells too wide: the narrower of both counts.
-            let least = if coarse { bells.per_px() } else { f64::MAX };
-            coc_px * per_px.map_or(bells.per_px(), |per_px| per_px.min(least))
+            let least = if coarse { bells.per_px(cell) } else { f64::MAX };
+            coc_px * per_px.map_or(bells.per_px(cell), |per_px| per_px.min(least))
         });
         let all: Vec<f64> = places.iter().chain(&self.passed).copied().collect();
         Some(work(&Known {
