@@ -57,6 +57,24 @@ fn levels_of_unevenly_thinned_stacks_stand_where_they_are() {
     }
 }
 
+#[test]
+fn blur_is_told_alike_however_far_apart_photos_are() {
+    for (scene, seed) in [(SceneKind::Macro, 5), (SceneKind::Desk, 6)] {
+        let options =
+            StackOptions { size: Size::new(900, 600), frames: 31, coc_px: 36.0, ..options(scene, seed) };
+        let stack = rendered(&options);
+        let told = [1, 3, 5].map(|every| {
+            let env = TestEnv::new();
+            map(&env, &stack, &(0..31).step_by(every).collect::<Vec<_>>(), "order");
+            read_map(&env.path("order")).0.blur.expect("textured enough").range_px
+        });
+        println!("{scene}: {told:.2?} px of 36");
+        for px in told {
+            assert!((px / 36.0 - 1.0).abs() < 0.12 && (px / told[0] - 1.0).abs() < 0.08, "{scene}: {told:?}");
+        }
+    }
+}
+
 /// Share of the textured pixels that photos focused at these inverse depths show within `coc` pixels.
 fn covered(stack: &Rendered, options: &StackOptions, photos: &[f64], coc: f64) -> f64 {
     let focus = Stack::plan(options).unwrap().focus_positions();
