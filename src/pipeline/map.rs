@@ -84,10 +84,10 @@ fn finish<B: Backend>(mut run: Run<'_, B>, mut survey: Survey<B>, scale: DepthSc
 
 /// How fast blur grows, from how sharp the blocks of each frame are.
 fn blur<B: Backend>(survey: &Survey<B>, positions: &[f64]) -> Option<Blur> {
+    // The sharpest frame of each level: what was put to it for want of anything sharp may be focused elsewhere.
     let levels = survey.order.clusters.iter().zip(positions);
-    let photos: Vec<(f64, &[f32])> = levels
-        .flat_map(|(frames, &at)| frames.iter().map(move |&frame| (at, &survey.sharpness[frame][..])))
-        .collect();
+    let photos: Vec<(f64, &[f32])> =
+        levels.map(|(frames, &at)| (at, &survey.sharpness[frames[0]][..])).collect();
     Blur::measure(&photos, blur_grid(survey.size), positions.len() as f64 - 1.0, survey.cell)
 }
 

@@ -150,16 +150,20 @@ fn bars_of_auto() {
         half.sort_unstable();
         for (scale, levels) in [("order", (0..30).collect()), ("optical", half)] {
             map(&env, &stack, &levels, scale);
-            let axis = read_map(&env.path(scale)).0.axis();
+            let (map, _) = read_map(&env.path(scale));
+            let axis = map.axis();
+            // A level may hold frames of several, its sharpest first.
+            let found = stack.levels_of(&map);
+            let (near, far) = (focus[found[0]], focus[found[found.len() - 1]]);
             let last = axis.levels().len() as f64 - 1.0;
             for px in [1.5, 2.0, 3.0] {
                 let plan = ["--json", "plan", scale, "-n", "auto", "--coc", &px.to_string()];
                 let plan = env.run(plan).exits(0).json();
-                let range = f64::from(focus[0] - focus[29]);
+                let range = f64::from(near - far);
                 let depth =
                     |step: &serde_json::Value| axis.place(step["target_depth"].as_f64().unwrap()) / last;
                 let steps = plan["steps"].as_array().unwrap().iter();
-                let photos: Vec<f64> = steps.map(|step| f64::from(focus[0]) - range * depth(step)).collect();
+                let photos: Vec<f64> = steps.map(|step| f64::from(near) - range * depth(step)).collect();
                 let share = covered(&stack, &options, &photos, px);
                 let truth = stack.truth.depth_index.data.iter().zip(&stack.truth.textured.data);
                 let needs: Vec<Need> = truth
