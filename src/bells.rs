@@ -12,19 +12,24 @@ use crate::frame::Size;
 /// with frequency, falls about so; measured on rendered scenes. With other flanks the width would hang on how far apart
 /// photos are.
 const FLANK: f64 = 1.8;
-/// Places tried across the axis and a little beyond its ends.
+/// Places tried across the axis and a little beyond its ends, at the least for the bells that count, and while their width
+/// is searched for; and of the former for each photo.
 const PLACES: usize = 240;
 const FEWEST_PLACES: usize = 24;
-/// Widths tried, as shares of the axis, and at the least one of the usual step: how narrow bells are that fall between the
-/// photos cannot be seen. Then the logarithm of the factor from one to the next, and of that close to the best.
-const LEAST_WIDTH: f64 = 0.017;
+const PLACES_A_PHOTO: usize = 3;
+/// Widths tried: the least, as a share of the usual step, as how narrow bells are that fall between the photos cannot be
+/// seen, and of the axis; about the most, as a share of the axis. Then the logarithm of the factor from one to the next, and of
+/// that close to the best.
 const UNSEEN_WIDTH: f64 = 0.43;
+const LEAST_WIDTH: f64 = 0.004;
 const MOST_WIDTH: f64 = 0.43;
 const WIDTH_STEP: f64 = 0.4;
 const WIDTH_CLOSE: f64 = 0.15;
-/// Blocks that are looked at for that, about: at a glance, and close to the best.
+/// Blocks that are looked at for that, of those that can tell: at a glance, and close to the best.
 const GLANCED: usize = 50;
 const SEARCHED: usize = 300;
+/// Sharpness at its peak, against what stays, from which a block can tell; see [`Shapes::fit`].
+const TELLING: f64 = 2.1;
 /// How much of a block's peak the bell must make up for the block to count fully.
 const CLEAR: f64 = 0.35;
 /// Misfit, as a share of a block's peak, from which it counts less (Cauchy weights): other depths in the block.
@@ -84,7 +89,8 @@ fn bell(u: f64) -> f64 {
 
 impl Bells {
     /// Fits bells to photos at known places: for each, the place and the blocks' sharpness, as variances. Where their width
-    /// is known about, only widths close to it are tried. None for fewer than three photos or places.
+    /// is known about, only widths close to it are tried. None for fewer than three photos, or
+    /// all of them in one place.
     pub fn fit(photos: &[(f64, &[f32])], about: Option<f64>) -> Option<Self> {
         let places = photos.iter().map(|photo| photo.0);
         let (low, high) = places.fold((f64::MAX, f64::MIN), |(low, high), at| (low.min(at), high.max(at)));
@@ -97,15 +103,13 @@ impl Bells {
             .map(|b| photos.iter().map(|photo| f64::from(photo.1[b]).max(0.0).sqrt()).collect())
             .collect();
         let reach = [low - 0.1 * span, high + 0.1 * span];
-        let stack = Stack { photos, usual: rest(&curves), curves, reach };
-        let ln_about = match about {
-            Some(width) => width.ln(),
-            None => stack.ln_width(span)?,
-        };
-        let costs = [-WIDTH_CLOSE, 0.0, WIDTH_CLOSE].map(|off| stack.cost(ln_about + off, SEARCHED, 8.0));
-        let width = (ln_about + valley(WIDTH_CLOSE, costs)).exp();
-        let shapes = Shapes::new(photos, reach, width, PLACES);
-        let blocks = stack.curves.par_iter().map(|curve| shapes.fit(curve, stack.usual).0).collect();
+        let stack = Stack::new(photos, curves, reach);
+        let least = (UNSEEN_WIDTH * usual_step(photos)?).max(LEAST_WIDTH * span);
+        let start = about.unwrap_or_else(|| stack.glance(least, MOST_WIDTH * span));
+        let width = stack.closer(start).max(least);
+        let shapes = Shapes::new(photos, reach, width, PLACES.max(PLACES_A_PHOTO * photos.len()));
+        let blocks =
+            stack.curves.par_iter().map(|curve| shapes.fit(curve, stack.usual)).map(|fit| fit.0).collect();
         Some(Self { width, blocks, reach })
     }
 
@@ -159,9 +163,10 @@ impl Bells {
             sum[0] / sum[1]
         };
         let [low, high] = self.reach;
-        let step = (high - low) / PLACES as f64;
-        let costs: Vec<f64> = (0..=PLACES).map(|i| cost(low + step * i as f64)).collect();
-        let best = (0..=PLACES).min_by(|&a, &b| costs[a].total_cmp(&costs[b]))?;
+        let places = PLACES.max((2.0 * (high - low) / self.width).ceil() as usize);
+        let step = (high - low) / places as f64;
+        let costs: Vec<f64> = (0..=places).map(|i| cost(low + step * i as f64)).collect();
+        let best = (0..=places).min_by(|&a, &b| costs[a].total_cmp(&costs[b]))?;
         let (mut from, mut to) = (low + step * (best as f64 - 1.0), low + step * (best as f64 + 1.0));
         for _ in 0..12 {
             let (a, b) = (from + (to - from) / 3.0, to - (to - from) / 3.0);
@@ -218,33 +223,57 @@ struct Stack<'a> {
     photos: &'a [(f64, &'a [f32])],
     /// Of every block, its sharpness in every photo: standard deviation of the Laplacian.
     curves: Vec<Vec<f64>>,
+    /// The blocks that can tell how wide bells are.
+    telling: Vec<usize>,
     /// What stays where nothing is sharp.
     usual: f64,
     reach: [f64; 2],
 }
 
-impl Stack<'_> {
-    /// Mean misfit of about so many of the blocks, with bells of a width, at so many places within it.
-    fn cost(&self, ln_width: f64, blocks: usize, fineness: f64) -> f64 {
-        let width = ln_width.exp();
-        let places = (fineness * (self.reach[1] - self.reach[0]) / width).ceil() as usize;
-        let shapes = Shapes::new(self.photos, self.reach, width, places.clamp(FEWEST_PLACES, PLACES));
-        let some = self.curves.par_iter().step_by((self.curves.len() / blocks).max(1));
-        let fits: Vec<(Bell, f64)> = some.map(|curve| shapes.fit(curve, self.usual)).collect();
-        let cost: f64 = fits.iter().map(|(bell, cost)| bell.weight * cost).sum();
-        cost / fits.iter().map(|(bell, _)| bell.weight).sum::<f64>().max(1e-9)
+impl<'a> Stack<'a> {
+    fn new(photos: &'a [(f64, &'a [f32])], curves: Vec<Vec<f64>>, reach: [f64; 2]) -> Self {
+        let usual = rest(&curves);
+        let tells = |block: &usize| curves[*block].iter().any(|&value| value > TELLING * usual);
+        let telling = (0..curves.len()).filter(tells).collect();
+        Self { photos, curves, telling, usual, reach }
     }
 
-    /// About how wide the bells are, by a glance, as a logarithm; `span` is from the first place to the last.
-    fn ln_width(&self, span: f64) -> Option<f64> {
-        let least = (span * LEAST_WIDTH).max(usual_step(self.photos)? * UNSEEN_WIDTH).ln();
-        let most = (span * MOST_WIDTH).ln().max(least);
-        let widths = ((most - least) / WIDTH_STEP).ceil() as usize;
-        let at = |i: usize| least + WIDTH_STEP * i as f64;
-        let costs: Vec<f64> = (0..=widths).map(|i| self.cost(at(i), GLANCED, 4.0)).collect();
-        let best = (0..=widths).min_by(|&a, &b| costs[a].total_cmp(&costs[b]))?;
+    /// Mean misfit of about so many of the blocks, as a share of their peaks, with bells of a width, at so many places within
+    /// it; 1 where none fits.
+    fn cost(&self, width: f64, blocks: usize, fineness: f64) -> f64 {
+        let places = (fineness * (self.reach[1] - self.reach[0]) / width).ceil() as usize;
+        let most = PLACES.max(PLACES_A_PHOTO * self.photos.len());
+        let shapes = Shapes::new(self.photos, self.reach, width, places.clamp(FEWEST_PLACES, most));
+        let (all, blocks) = (self.telling.len(), blocks.min(self.telling.len()));
+        let fit = |i: usize| shapes.fit(&self.curves[self.telling[i * all / blocks]], self.usual);
+        let fits: Vec<(Bell, f64)> = (0..blocks).into_par_iter().map(fit).collect();
+        let weight: f64 = fits.iter().map(|(bell, _)| bell.weight).sum();
+        let cost: f64 = fits.iter().map(|(bell, cost)| bell.weight * cost).sum();
+        if weight < 1.0 { 1.0 } else { cost / weight }
+    }
+
+    /// About how wide the bells are.
+    fn glance(&self, least: f64, most: f64) -> f64 {
+        let widths = ((most / least).max(1.0).ln() / WIDTH_STEP).ceil() as usize;
+        let width = |i: f64| least * (WIDTH_STEP * i).exp();
+        let costs: Vec<f64> = (0..=widths).map(|i| self.cost(width(i as f64), GLANCED, 4.0)).collect();
+        let best = (0..=widths).min_by(|&a, &b| costs[a].total_cmp(&costs[b])).unwrap_or(0);
         let around = costs.get(best.wrapping_sub(1)).zip(costs.get(best + 1));
-        Some(at(best) + around.map_or(0.0, |(a, b)| valley(WIDTH_STEP, [*a, costs[best], *b])))
+        width(best as f64 + around.map_or(0.0, |(a, b)| valley(1.0, [*a, costs[best], *b])))
+    }
+
+    /// The width close to a given one with which they fit best.
+    fn closer(&self, mut width: f64) -> f64 {
+        for _ in 0..3 {
+            let costs =
+                [-WIDTH_CLOSE, 0.0, WIDTH_CLOSE].map(|off| self.cost(width * off.exp(), SEARCHED, 8.0));
+            let off = valley(WIDTH_CLOSE, costs);
+            width *= off.exp();
+            if off.abs() < WIDTH_CLOSE {
+                break;
+            }
+        }
+        width
     }
 }
 
@@ -367,6 +396,31 @@ mod tests {
         other.iter_mut().step_by(2).for_each(|s| *s *= 9.0);
         let found = bells.locate(&other).expect("blocks that tell");
         assert!(found.misfit > bells.locate(&photo(50.0, 8.0)).expect("blocks").misfit * 3.0, "{found:?}");
+    }
+
+    #[test]
+    fn a_small_subject_and_a_deep_stack_tell_their_width() {
+        for (count, width, telling) in [(20, 8.0, 60), (100, 0.95, 3000)] {
+            let block = |at: f64, i: usize| {
+                let depth = (i * 37 % 60) as f64 / 0.6;
+                if i < telling { (1.0 + 5.0 * bell((at - depth) / width)).powi(2) as f32 } else { 1.0 }
+            };
+            let place = |k: i32| f64::from(k) * RANGE / f64::from(count - 1);
+            let photos: Vec<(f64, Vec<f32>)> =
+                (0..count).map(place).map(|at| (at, (0..3000).map(|i| block(at, i)).collect())).collect();
+            let photos: Vec<(f64, &[f32])> = photos.iter().map(|(at, blocks)| (*at, &blocks[..])).collect();
+            let found = Bells::fit(&photos, None).expect("bells").width;
+            assert!((found / width - 1.0).abs() < 0.15, "{count} photos: {found} is not {width}");
+        }
+    }
+
+    #[test]
+    fn the_valley_is_never_beyond_its_neighbours() {
+        let cases =
+            [([1.0, 1.0, 1.0], 0.0), ([1.0, 0.0, 1.0], 0.0), ([1.0, 2.0, 1.5], -0.1), ([9.0, 4.0, 0.0], 0.1)];
+        for (costs, at) in cases {
+            assert_eq!(valley(0.1, costs), at, "{costs:?}");
+        }
     }
 
     #[test]

@@ -217,6 +217,15 @@ mod tests {
     }
 
     #[test]
+    fn values_beyond_the_span_do_not_count() {
+        let truth = [0.0, 0.8, 2.1, 3.2, 4.0];
+        let clean = samples(&truth, &(0..400).map(|i| f64::from(i) / 99.75).collect::<Vec<_>>());
+        let mut stray = clean.clone();
+        stray.iter_mut().for_each(|sample| sample.values[5..].fill(f64::NAN));
+        assert_eq!(positions(&stray, 5, None), positions(&clean, 5, None));
+    }
+
+    #[test]
     fn stray_curves_do_not_bend_the_axis() {
         let depths: Vec<f64> = (0..400).map(|i| f64::from(i) * 7.0 / 399.0).collect();
         let mut all = samples(&TRUTH, &depths);

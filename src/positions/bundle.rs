@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::{SPAN, Sample};
 
-/// Iterations at the most, and the change, in usual steps, below which the positions have settled. Even stacks take six;
-/// long ones whose steps grow steadily take the most, as nearly any smooth bend of the axis fits nearly as well.
+/// Iterations at the most, and the change, in usual steps, below which the positions have settled. Most stacks take 8 to
+/// 20; those the most whose axis bends smoothly, as nearly any such bend fits nearly as well.
 const ITERATIONS: usize = 40;
 const SETTLED: f64 = 3e-3;
 /// Longest that a step may be made, against that of Gauss–Newton.
@@ -116,8 +116,9 @@ struct Value {
 /// `start`, where no sample tells. None if the equations have no solution.
 pub(super) fn adjust(samples: &[Sample], span: usize, start: &[f64]) -> Option<(Vec<f64>, Vec<f64>)> {
     let mut bundle = Bundle::new(samples, span, start);
-    for _ in 0..ITERATIONS {
-        if bundle.step()? < SETTLED {
+    for left in (0..ITERATIONS).rev() {
+        // The last ones are not made longer: none after them would bring back one too long.
+        if bundle.step(if left < 2 { 1.0 } else { RELAXATION })? < SETTLED {
             break;
         }
     }
@@ -285,11 +286,11 @@ impl<'a> Bundle<'a> {
         }
     }
 
-    /// One Gauss–Newton step: the furthest that a level moved. `None` if the equations have no solution.
-    fn step(&mut self) -> Option<f64> {
+    /// One Gauss–Newton step, made at most `longest` times as long: the furthest that a level moved. `None` if the equations have no solution.
+    fn step(&mut self, longest: f64) -> Option<f64> {
         let Equations { matrix, right } = self.equations();
         let moved = Cholesky::new(matrix)?.solve(&right);
-        let moved = self.relaxed(moved).map(|moved| moved.clamp(-REACH, REACH));
+        let moved = self.relaxed(moved, longest).map(|moved| moved.clamp(-REACH, REACH));
         self.bells.par_iter_mut().for_each(|bell| bell.follow(&moved));
         let before = self.at.clone();
         self.at.iter_mut().zip(moved.iter()).for_each(|(at, moved)| *at += moved);
@@ -298,12 +299,12 @@ impl<'a> Bundle<'a> {
         Some(before.iter().zip(&self.at).map(|(before, at)| (before - at).abs()).fold(0.0, f64::max))
     }
 
-    /// A Gauss–Newton step, longer where the ones before fell short of the same aim: reweighting makes them converge
-    /// slowly (Irons & Tuck 1969, after Aitken).
-    fn relaxed(&mut self, step: DVector<f64>) -> DVector<f64> {
+    /// A Gauss–Newton step, longer where the ones before fell short of the same aim: reweighting and pulls that lag make
+    /// them converge slowly (Irons & Tuck 1969, after Aitken).
+    fn relaxed(&mut self, step: DVector<f64>, longest: f64) -> DVector<f64> {
         let change = &self.last - &step;
         let factor = self.relaxation * self.last.dot(&change) / change.norm_squared().max(1e-12);
-        self.relaxation = if self.last.amax() > 0.0 { factor.clamp(1.0, RELAXATION) } else { 1.0 };
+        self.relaxation = if self.last.amax() > 0.0 { factor.clamp(1.0, longest) } else { 1.0 };
         let longer = self.relaxation * &step;
         self.last = step;
         longer
