@@ -13,7 +13,8 @@ use crate::camera::{self, Attended, Camera, Condition, Point, Strategy, Tethered
 use crate::error::{Error, Result};
 use crate::frame::Size;
 use crate::session::{
-    Asked, Crew, Event, NAME, Readiness, ScanOptions, SessionFile, Shot, Stage, changed, readiness,
+    Asked, Crew, Event, LOCK, NAME, Readiness, ScanOptions, SessionFile, Shot, Stage, changed,
+    clear_leftovers, readiness,
 };
 use crate::simulate::{BodyKind, BodySettings, Fault, Lens, SceneKind, Server, Subject, View};
 
@@ -262,11 +263,9 @@ pub(super) fn hold(folder: &Path, create: bool) -> Result<Held> {
             folder.display()
         )));
     }
+    clear_leftovers(folder);
     Ok(Held { folder: folder.to_owned(), _lock: lock })
 }
-
-/// Held by the program that is at work on a session.
-const LOCK: &str = ".nearfar-lock";
 
 impl Held {
     /// The crew of the session: its camera is checked, and set as the session needs it; what a killed run left is cleared

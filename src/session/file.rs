@@ -11,6 +11,8 @@ use crate::files::write_json;
 
 /// Name of the file.
 pub const NAME: &str = "session.json";
+/// Name of the file that is held by the program at work on a session.
+pub const LOCK: &str = ".nearfar-lock";
 const VERSION: u32 = 1;
 
 /// The whole of it. File names are relative to the session's folder.
@@ -81,6 +83,19 @@ impl Stage {
         match self {
             Self::Scan => "scan",
             Self::Stack => "stack",
+        }
+    }
+}
+
+/// Removes what a killed program was writing in a session's folder. Nobody else may be at work on it.
+pub fn clear_leftovers(folder: &Path) {
+    let folders = [folder.to_owned(), folder.join(Stage::Scan.folder()), folder.join(Stage::Stack.folder())];
+    for entry in folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten() {
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(".nearfar-") && name != LOCK {
+            let path = entry.path();
+            // What cannot be removed does no harm.
+            let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
         }
     }
 }
@@ -211,5 +226,31 @@ impl Shot {
     /// The file to look at: the JPEG of a RAW and a JPEG.
     pub fn picture(&self) -> Option<&str> {
         self.files.last().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_program_was_writing_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(path("scan")).expect("a folder");
+        std::fs::create_dir_all(path(".nearfar-map1")).expect("a folder");
+        for name in [LOCK, "session.json", "scan/001.jpg", "scan/.nearfar-xRP0yk", ".nearfar-map1/map.json"] {
+            std::fs::write(path(name), "x").expect("a file");
+        }
+        clear_leftovers(folder.path());
+        for (name, stays) in [
+            (LOCK, true),
+            ("session.json", true),
+            ("scan/001.jpg", true),
+            ("scan/.nearfar-xRP0yk", false),
+            (".nearfar-map1", false),
+        ] {
+            assert_eq!(path(name).exists(), stays, "{name}");
+        }
     }
 }

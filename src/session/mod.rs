@@ -12,6 +12,6 @@ mod ways;
 pub use capture::{Captured, capture, estimate};
 pub use check::{Readiness, changed, readiness};
 pub use ends::{Sharpness, ends};
-pub use file::{Asked, NAME, Pending, SessionFile, Shot, Stage};
+pub use file::{Asked, LOCK, NAME, Pending, SessionFile, Shot, Stage, clear_leftovers};
 pub use scan::{ScanOptions, scan};
 pub use shooting::{Crew, Event};
