@@ -89,8 +89,7 @@ fn bell(u: f64) -> f64 {
 
 impl Bells {
     /// Fits bells to photos at known places: for each, the place and the blocks' sharpness, as variances. Where their width
-    /// is known about, only widths close to it are tried. None for fewer than three photos, or
-    /// all of them in one place.
+    /// is known about, only widths close to it are tried. None for fewer than three photos, or all of them in one place.
     pub fn fit(photos: &[(f64, &[f32])], about: Option<f64>) -> Option<Self> {
         let places = photos.iter().map(|photo| photo.0);
         let (low, high) = places.fold((f64::MAX, f64::MIN), |(low, high), at| (low.min(at), high.max(at)));
@@ -107,7 +106,7 @@ impl Bells {
         let least = (UNSEEN_WIDTH * usual_step(photos)?).max(LEAST_WIDTH * span);
         let start = about.unwrap_or_else(|| stack.glance(least, MOST_WIDTH * span));
         let width = stack.closer(start).max(least);
-        let shapes = Shapes::new(photos, reach, width, PLACES.max(PLACES_A_PHOTO * photos.len()));
+        let shapes = Shapes::new(photos, reach, width, stack.places());
         let blocks =
             stack.curves.par_iter().map(|curve| shapes.fit(curve, stack.usual)).map(|fit| fit.0).collect();
         Some(Self { width, blocks, reach })
@@ -238,12 +237,16 @@ impl<'a> Stack<'a> {
         Self { photos, curves, telling, usual, reach }
     }
 
+    /// Places that are tried for the bells that count.
+    fn places(&self) -> usize {
+        PLACES.max(PLACES_A_PHOTO * self.photos.len())
+    }
+
     /// Mean misfit of about so many of the blocks, as a share of their peaks, with bells of a width, at so many places within
     /// it; 1 where none fits.
     fn cost(&self, width: f64, blocks: usize, fineness: f64) -> f64 {
         let places = (fineness * (self.reach[1] - self.reach[0]) / width).ceil() as usize;
-        let most = PLACES.max(PLACES_A_PHOTO * self.photos.len());
-        let shapes = Shapes::new(self.photos, self.reach, width, places.clamp(FEWEST_PLACES, most));
+        let shapes = Shapes::new(self.photos, self.reach, width, places.clamp(FEWEST_PLACES, self.places()));
         let (all, blocks) = (self.telling.len(), blocks.min(self.telling.len()));
         let fit = |i: usize| shapes.fit(&self.curves[self.telling[i * all / blocks]], self.usual);
         let fits: Vec<(Bell, f64)> = (0..blocks).into_par_iter().map(fit).collect();

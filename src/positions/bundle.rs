@@ -286,7 +286,8 @@ impl<'a> Bundle<'a> {
         }
     }
 
-    /// One Gauss–Newton step, made at most `longest` times as long: the furthest that a level moved. `None` if the equations have no solution.
+    /// One Gauss–Newton step, made at most `longest` times as long: the furthest that a level moved. `None` if the equations
+    /// have no solution.
     fn step(&mut self, longest: f64) -> Option<f64> {
         let Equations { matrix, right } = self.equations();
         let moved = Cholesky::new(matrix)?.solve(&right);
