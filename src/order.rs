@@ -5,40 +5,23 @@
 //! finds the order: a shortest path, as focus moves through the scene along a line. Pure functions; the result does not
 //! depend on the frames' numbering, ties apart.
 
+pub mod anchors;
 pub mod clusters;
 pub mod faults;
 pub mod features;
 pub mod path;
 
 use crate::error::{Error, Result};
+use anchors::find;
+pub use anchors::{Anchor, Anchors, ONE_LEVEL};
 use clusters::{Level, group, level_distances};
 use faults::Scale;
 pub use features::{Blocks, Features, MISSING, distances, normalise};
 pub use path::Distances;
-use path::{Ends, shortest_path};
+use path::{Ends, lead, led_path};
 
-/// Detour, in usual steps per level beyond the anchors, that anchors at the ends may cost.
-const DETOUR: f64 = 0.25;
 /// Correlation of height in the picture and place in the order below which it tells nothing.
 const SURE: f64 = 0.1;
-
-/// Where the user says one end of the range is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Anchor {
-    /// The frame with this index.
-    Frame(usize),
-    /// The frame sharpest around this point: fractions of the reference's width and height, 0…1.
-    Point(f64, f64),
-}
-
-/// Both ends of the range; `None`: the end of the order that is found.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Anchors {
-    /// Nearest to the camera.
-    pub near: Option<Anchor>,
-    /// Farthest from the camera.
-    pub far: Option<Anchor>,
-}
 
 /// Why a frame is not in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,16 +87,13 @@ pub fn levels(
     let (mut kept, missing): (Vec<usize>, Vec<usize>) = (0..frames).partition(covered);
     let mut left_out: Vec<LeftOut> =
         missing.iter().map(|&frame| LeftOut { frame, reason: Reason::NotCovered }).collect();
-    let named = [anchors.near, anchors.far].into_iter().flatten();
-    let exempt: Vec<usize> =
-        named.filter_map(|a| if let Anchor::Frame(frame) = a { Some(frame) } else { None }).collect();
-    if let Some(absent) = exempt.iter().find(|f| !kept.contains(f)) {
+    if let Some(absent) = anchors.frames().iter().find(|f| !kept.contains(f)) {
         let text = format!(
             "anchor frame number {absent} is not among the frames that can be ordered: name another one"
         );
         return Err(Error::Usage(text));
     }
-    let mut levels = sharp_levels(features, distances, &mut kept, &exempt);
+    let mut levels = sharp_levels(features, distances, told, anchors, &mut kept);
     left_out.extend(
         (0..frames)
             .filter(|f| !kept.contains(f) && !missing.contains(f))
@@ -148,17 +128,21 @@ fn one_level(frames: usize) -> String {
 
 /// The levels of all frames that are sharp somewhere, which remain in `kept`; an end may be faulty as a whole level.
 ///
-/// A faulty frame bends the path, so that the path is sought again without the faultiest one until there is none.
+/// A faulty frame bends the path, so that the path is sought again without the faultiest one until there is none. Frames
+/// named as anchors are never faulty.
 fn sharp_levels(
     features: &Features,
     distances: &Distances,
+    told: bool,
+    anchors: Anchors,
     kept: &mut Vec<usize>,
-    exempt: &[usize],
 ) -> Vec<Level> {
+    let exempt = &anchors.frames();
     loop {
-        let order = shortest_path(&distances.submatrix(kept), Ends::default());
-        let path: Vec<usize> = order.iter().map(|&i| kept[i]).collect();
         let scale = Scale::new(features, kept);
+        let ends = if told { Ends::default() } else { anchors.among(features, &scale, kept) };
+        let order = led_path(&distances.submatrix(kept), ends);
+        let path: Vec<usize> = order.iter().map(|&i| kept[i]).collect();
         if let Some(faulty) = faults::within(features, &scale, &path, exempt) {
             kept.retain(|&f| f != path[faulty]);
             continue;
@@ -170,7 +154,9 @@ fn sharp_levels(
             kept.retain(|f| !path[..first].contains(f) && !back[..last].contains(f));
             continue;
         }
-        let mut levels = group(features, &path);
+        let frame = |end: usize| kept[end];
+        let ends = Ends { first: ends.first.map(frame), last: ends.last.map(frame) };
+        let mut levels = group(features, &path, (!told).then_some(ends));
         let first = faults::at_end(features, &scale, &levels, exempt);
         levels.reverse();
         let last = faults::at_end(features, &scale, &levels, exempt);
@@ -181,10 +167,6 @@ fn sharp_levels(
         kept.retain(|f| good.iter().any(|level| level.frames.contains(f)));
     }
 }
-
-/// What is said of anchors that are no two ends.
-pub const ONE_LEVEL: &str =
-    "--near and --far mean one level of focus: name two frames or points at different distances";
 
 /// Turns the levels near to far and takes out those beyond the anchors.
 fn cut(
@@ -200,7 +182,9 @@ fn cut(
     if near.is_some() && near == far {
         return Err(Error::Usage(ONE_LEVEL.into()));
     }
-    let order = anchored_path(&level_distances(features, levels), told, near, far);
+    let distances = level_distances(features, levels);
+    let (free, ends) = ((0..levels.len()).collect(), Ends { first: near, last: far });
+    let order = lead(&distances, free, ends, told);
     let turn = near.is_none() && far.is_none() && !starts_near(features, levels);
     *levels = order.iter().map(|&i| levels[i].clone()).collect();
     if turn {
@@ -219,64 +203,6 @@ fn cut(
     left_out.extend(beyond(&levels[last + 1..], Reason::BeyondFar));
     *levels = levels[first..=last].to_vec();
     Ok(())
-}
-
-/// The order of levels with `near` before `far`: with these at its ends if that makes it hardly longer.
-///
-/// Levels come in a shortest path with free ends. To go to levels beyond an anchor and back costs a step for each; a path
-/// that noise or a gap has bent costs less to put right; one that was `told` is not bent. With one anchor alone the longer
-/// part counts.
-fn anchored_path(distances: &Distances, told: bool, near: Option<usize>, far: Option<usize>) -> Vec<usize> {
-    let free: Vec<usize> = (0..distances.nodes()).collect();
-    let last = free.len() - 1;
-    let (backwards, beyond) = match (near, far) {
-        (Some(near), Some(far)) => (near > far, near.min(far) + last - near.max(far)),
-        (Some(near), None) => {
-            (distances.length(&free[..=near]) > distances.length(&free[near..]), near.min(last - near))
-        }
-        (None, Some(far)) => {
-            (distances.length(&free[far..]) > distances.length(&free[..=far]), far.min(last - far))
-        }
-        (None, None) => (false, 0),
-    };
-    if beyond > 0 && !told {
-        let bound = shortest_path(distances, Ends { first: near, last: far });
-        let usual = distances.length(&free) / last as f64;
-        if distances.length(&bound) < distances.length(&free) + DETOUR * usual * beyond as f64 {
-            return bound;
-        }
-    }
-    if backwards { free.into_iter().rev().collect() } else { free }
-}
-
-/// The level `anchor` means.
-fn find(features: &Features, scale: &Scale, levels: &[Level], anchor: Anchor, option: &str) -> Result<usize> {
-    match anchor {
-        Anchor::Frame(frame) => {
-            let level = levels.iter().position(|level| level.frames.contains(&frame));
-            Ok(level.expect("an anchor is never left out as not sharp"))
-        }
-        Anchor::Point(x, y) => {
-            let grid = features.grid;
-            let at = (x * f64::from(grid.width), y * f64::from(grid.height));
-            // Wider, until there is texture: as much as half a block of it.
-            let radius = [0.7, 1.0, 1.5, 2.0].into_iter().find(|&radius| {
-                levels.iter().any(|level| scale.around(&level.mean, grid.width as usize, at, radius).1 > 0.5)
-            });
-            let radius = radius.ok_or_else(|| {
-                Error::Usage(format!(
-                    "{option} {x},{y}: nothing there has texture to focus on: name another point or a frame"
-                ))
-            })?;
-            let sharpness = |level: &Level| {
-                let (sum, texture) = scale.around(&level.mean, grid.width as usize, at, radius);
-                if texture > 0.0 { sum / texture } else { 0.0 }
-            };
-            let sharpness: Vec<f64> = levels.iter().map(sharpness).collect();
-            let best = (0..levels.len()).reduce(|i, j| if sharpness[j] > sharpness[i] { j } else { i });
-            Ok(best.expect("there are two levels at least"))
-        }
-    }
 }
 
 /// Guesses whether the first level is the nearest: what is lower in a picture is mostly nearer. Where that tells little,

@@ -6,7 +6,7 @@
 //! that of the levels before and after, both less their mean.
 
 use super::features::{Features, MISSING, distance};
-use super::path::{Distances, Ends, shortest_path};
+use super::path::{Distances, Ends, led_path};
 
 /// Slopes within this many standard errors are noise: one in 30 000 by chance, and still few if neighbouring blocks
 /// are not quite independent.
@@ -46,18 +46,21 @@ impl Level {
     }
 }
 
-/// Groups the frames of `path`, which runs along the focus, into levels in the order of a shortest path over them.
-pub fn group(features: &Features, path: &[usize]) -> Vec<Level> {
+/// Groups the frames of `path`, which runs along the focus, into levels in the order of a shortest path over them, led by
+/// the frames that are its `ends`; without, in the order of `path`.
+pub fn group(features: &Features, path: &[usize], ends: Option<Ends>) -> Vec<Level> {
     let mut levels: Vec<Level> = path.iter().map(|&f| Level::new(features, vec![f])).collect();
     let mut before = usize::MAX;
     loop {
         join(features, &mut levels);
-        if levels.len() == before {
+        let Some(ends) = ends.filter(|_| levels.len() != before) else {
             return levels;
-        }
+        };
         before = levels.len();
         let distances = level_distances(features, &levels);
-        let mut order = shortest_path(&distances, Ends::default());
+        let holds = |frame: usize| levels.iter().position(|level| level.frames.contains(&frame));
+        let ends = Ends { first: ends.first.and_then(holds), last: ends.last.and_then(holds) };
+        let mut order = led_path(&distances, ends);
         for _ in 0..2 {
             settle_end(&distances, &mut order);
             order.reverse();

@@ -6,6 +6,7 @@
 
 use super::clusters::{Level, level_distances};
 use super::features::{Features, LOW, MISSING, quantile};
+use crate::frame::Size;
 
 /// A frame whose sharpest blocks reach this share of the sharpest frame's is never faulty.
 const SHARP: f64 = 0.8;
@@ -84,7 +85,7 @@ impl Scale {
 
     /// Sharpness of frame or level `values` around (`x`, `y`), in blocks, within about `radius`, and how much texture
     /// there is.
-    pub fn around(&self, values: &[f32], width: usize, (x, y): (f64, f64), radius: f64) -> (f64, f64) {
+    fn around(&self, values: &[f32], width: usize, (x, y): (f64, f64), radius: f64) -> (f64, f64) {
         let (mut sum, mut texture) = (0.0, 0.0);
         for (b, &value) in values.iter().enumerate() {
             let (dx, dy) = ((b % width) as f64 + 0.5 - x, (b / width) as f64 + 0.5 - y);
@@ -95,6 +96,22 @@ impl Scale {
             }
         }
         (sum, texture)
+    }
+
+    /// Which of `values` is the sharpest around `point`, fractions of the width and height of `grid`; `None` if nothing
+    /// there tells.
+    pub fn sharpest_around(&self, grid: Size, values: &[&[f32]], point: (f64, f64)) -> Option<usize> {
+        let at = (point.0 * f64::from(grid.width), point.1 * f64::from(grid.height));
+        let around = |values: &[f32], radius: f64| self.around(values, grid.width as usize, at, radius);
+        // Wider, until there is texture: as much as half a block of it.
+        let told = |radius: &f64| values.iter().any(|values| around(values, *radius).1 > 0.5);
+        let radius = [0.7, 1.0, 1.5, 2.0].into_iter().find(told)?;
+        let sharpness = |values: &&[f32]| {
+            let (sum, texture) = around(values, radius);
+            if texture > 0.0 { sum / texture } else { 0.0 }
+        };
+        let sharpness: Vec<f64> = values.iter().map(sharpness).collect();
+        (0..values.len()).reduce(|i, j| if sharpness[j] > sharpness[i] { j } else { i })
     }
 
     /// Share of the sharpness common to `before` and `after` that `values` has: 1 and more for a frame between them.
