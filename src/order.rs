@@ -18,7 +18,7 @@ use clusters::{Level, group, level_distances};
 use faults::Scale;
 pub use features::{Blocks, Features, MISSING, distances, normalise};
 pub use path::Distances;
-use path::{Ends, lead, led_path};
+use path::{Ends, lead, path_between, turn};
 
 /// Correlation of height in the picture and place in the order below which it tells nothing.
 const SURE: f64 = 0.1;
@@ -87,7 +87,7 @@ pub fn levels(
     let (mut kept, missing): (Vec<usize>, Vec<usize>) = (0..frames).partition(covered);
     let mut left_out: Vec<LeftOut> =
         missing.iter().map(|&frame| LeftOut { frame, reason: Reason::NotCovered }).collect();
-    if let Some(absent) = anchors.frames().iter().find(|f| !kept.contains(f)) {
+    if let Some(absent) = anchors.frames().named().find(|f| !kept.contains(f)) {
         let text = format!(
             "anchor frame number {absent} is not among the frames that can be ordered: name another one"
         );
@@ -137,12 +137,14 @@ fn sharp_levels(
     anchors: Anchors,
     kept: &mut Vec<usize>,
 ) -> Vec<Level> {
-    let exempt = &anchors.frames();
+    let ends = anchors.frames();
+    let exempt = &ends.named().collect::<Vec<_>>()[..];
     loop {
-        let scale = Scale::new(features, kept);
-        let ends = if told { Ends::default() } else { anchors.among(features, &scale, kept) };
-        let order = led_path(&distances.submatrix(kept), ends);
+        let between =
+            if told { Ends::default() } else { ends.map(|frame| kept.iter().position(|&f| f == frame)) };
+        let order = path_between(&distances.submatrix(kept), between);
         let path: Vec<usize> = order.iter().map(|&i| kept[i]).collect();
+        let scale = Scale::new(features, kept);
         if let Some(faulty) = faults::within(features, &scale, &path, exempt) {
             kept.retain(|&f| f != path[faulty]);
             continue;
@@ -154,9 +156,7 @@ fn sharp_levels(
             kept.retain(|f| !path[..first].contains(f) && !back[..last].contains(f));
             continue;
         }
-        let frame = |end: usize| kept[end];
-        let ends = Ends { first: ends.first.map(frame), last: ends.last.map(frame) };
-        let mut levels = group(features, &path, (!told).then_some(ends));
+        let mut levels = group(features, &path, told, ends);
         let first = faults::at_end(features, &scale, &levels, exempt);
         levels.reverse();
         let last = faults::at_end(features, &scale, &levels, exempt);
@@ -182,12 +182,16 @@ fn cut(
     if near.is_some() && near == far {
         return Err(Error::Usage(ONE_LEVEL.into()));
     }
-    let distances = level_distances(features, levels);
-    let (free, ends) = ((0..levels.len()).collect(), Ends { first: near, last: far });
-    let order = lead(&distances, free, ends, told);
-    let turn = near.is_none() && far.is_none() && !starts_near(features, levels);
+    let (ends, distances) = (Ends { first: near, last: far }, level_distances(features, levels));
+    let mut order: Vec<usize> = (0..levels.len()).collect();
+    if told {
+        turn(&distances, &mut order, ends);
+    } else {
+        order = lead(&distances, order, ends);
+    }
+    let backwards = near.is_none() && far.is_none() && !starts_near(features, levels);
     *levels = order.iter().map(|&i| levels[i].clone()).collect();
-    if turn {
+    if backwards {
         levels.reverse();
     }
     let place = |level: Option<usize>| level.and_then(|level| order.iter().position(|&i| i == level));
@@ -253,6 +257,8 @@ mod tests {
     /// Stacks of a slope, near at the bottom, over which focus moves from 0 (near) to 1.
     struct Scene {
         noise: f64,
+        /// Blur of the far end, in circles that halve the sharpness, where the near one is in focus.
+        range: f64,
         random: Random,
         texture: Vec<f64>,
     }
@@ -261,16 +267,16 @@ mod tests {
         fn new(seed: u64, noise: f64) -> Self {
             let mut random = Random(seed);
             let texture = (0..GRID.area()).map(|_| 100.0 * random.next().powi(2)).collect();
-            Self { noise, random, texture }
+            Self { noise, range: 12.0, random, texture }
         }
 
         /// One frame focused at `focus`, blurred so that `kept` (0…1) of its sharpness is left.
         fn frame(&mut self, focus: f64, kept: f64) -> Vec<f32> {
-            let random = &mut self.random;
+            let (random, range) = (&mut self.random, self.range);
             let sharpness = |(b, texture): (usize, &f64)| {
                 let (x, y) = (b % 24, b / 24);
                 let depth = 1.0 - (y as f64 + 0.5 + 0.7 * (x as f64).sin()) / 16.0;
-                let blur = 12.0 * (depth - focus);
+                let blur = range * (depth - focus);
                 let signal = texture * kept / (1.0 + blur * blur).powf(1.5);
                 ((signal + 1.0) * (self.noise * random.normal()).exp()) as f32
             };
@@ -324,6 +330,11 @@ mod tests {
         let anchors = Anchors { near: Some(Anchor::Frame(1)), far: Some(Anchor::Frame(8)) };
         let told = levels(&features, &Distances::along(&places), true, anchors).unwrap();
         assert_eq!(singles(&told), (1..=8).collect::<Vec<_>>());
+        // Whatever the pictures say.
+        let mut places = places;
+        places.swap(3, 5);
+        let told = levels(&features, &Distances::along(&places), true, anchors).unwrap();
+        assert_eq!(singles(&told), [1, 2, 5, 4, 3, 6, 7, 8]);
     }
 
     #[test]
@@ -387,6 +398,50 @@ mod tests {
 
         let anchors = Anchors { near: Some(Anchor::Frame(8)), far: None };
         assert_eq!(singles(&order(frames, anchors).unwrap()), (0..=8).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn frames_beyond_are_left_out_of_deep_stacks_too() {
+        for (frames, near, far) in [(40, 13, Some(26)), (40, 16, None), (60, 20, Some(59))] {
+            let stack = Scene { range: 24.0, ..Scene::new(6, 0.02) }.stack(&even(frames));
+            let anchors = Anchors { near: Some(Anchor::Frame(near)), far: far.map(Anchor::Frame) };
+            let order = order(stack, anchors).unwrap();
+            let mut found = order.clusters.concat();
+            found.sort_unstable();
+            assert_eq!(found, (near..=far.unwrap_or(frames - 1)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn copies_as_anchors_are_one_level() {
+        let mut focus = even(41);
+        focus[21] = focus[20];
+        let anchors = Anchors { near: Some(Anchor::Frame(20)), far: Some(Anchor::Frame(21)) };
+        let found = order(Scene::new(7, 0.05).stack(&focus), anchors);
+        assert!(matches!(&found, Err(Error::Usage(text)) if text == ONE_LEVEL), "{found:?}");
+    }
+
+    #[test]
+    fn anchors_put_right_what_a_gap_has_bent() {
+        // What is in focus on both sides of the gap has nothing in common, nor have the two ends.
+        let mut bent = 0;
+        for seed in 1..=6 {
+            let focus: Vec<f64> = even(32).into_iter().filter(|focus| !(0.35..0.7).contains(focus)).collect();
+            let mut scene = Scene { range: 40.0, ..Scene::new(seed, 0.05) };
+            let (stack, last) = (scene.stack(&focus), focus.len() - 1);
+            let sorted = |anchors| {
+                let mut levels = order(stack.clone(), anchors).unwrap().clusters;
+                levels.iter_mut().for_each(|level| level.sort_unstable());
+                if levels[0] > levels[1] {
+                    levels.reverse();
+                }
+                levels.concat() == (0..=last).collect::<Vec<_>>()
+            };
+            bent += u32::from(!sorted(Anchors::default()));
+            let anchors = Anchors { near: Some(Anchor::Frame(0)), far: Some(Anchor::Frame(last)) };
+            assert!(sorted(anchors), "seed {seed}");
+        }
+        assert!(bent > 0, "nothing to put right");
     }
 
     #[test]

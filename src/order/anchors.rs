@@ -29,20 +29,11 @@ pub const ONE_LEVEL: &str =
     "--near and --far mean one level of focus: name two frames or points at different distances";
 
 impl Anchors {
-    /// Frames that are named.
-    pub fn frames(self) -> Vec<usize> {
-        let named = [self.near, self.far].into_iter().flatten();
-        named.filter_map(|a| if let Anchor::Frame(frame) = a { Some(frame) } else { None }).collect()
-    }
-
-    /// Which of `frames` they mean, as places in `frames`; `None` where that is not told, or by none of them.
-    pub fn among(self, features: &Features, scale: &Scale, frames: &[usize]) -> Ends {
-        let means: Vec<&[f32]> = frames.iter().map(|&frame| features.frame(frame)).collect();
-        let find = |anchor| match anchor {
-            Anchor::Frame(frame) => frames.iter().position(|&f| f == frame),
-            Anchor::Point(x, y) => scale.sharpest_around(features.grid, &means, (x, y)),
-        };
-        Ends { first: self.near.and_then(find), last: self.far.and_then(find) }
+    /// The frames that are named as ends. What a point means is left to levels, as one frame is easily the sharpest there
+    /// by noise.
+    pub fn frames(self) -> Ends {
+        let frame = |anchor| if let Anchor::Frame(frame) = anchor { Some(frame) } else { None };
+        Ends { first: self.near.and_then(frame), last: self.far.and_then(frame) }
     }
 }
 

@@ -6,7 +6,7 @@
 //! that of the levels before and after, both less their mean.
 
 use super::features::{Features, MISSING, distance};
-use super::path::{Distances, Ends, led_path};
+use super::path::{Distances, Ends, path_between};
 
 /// Slopes within this many standard errors are noise: one in 30 000 by chance, and still few if neighbouring blocks
 /// are not quite independent.
@@ -46,23 +46,28 @@ impl Level {
     }
 }
 
-/// Groups the frames of `path`, which runs along the focus, into levels in the order of a shortest path over them, led by
-/// the frames that are its `ends`; without, in the order of `path`.
-pub fn group(features: &Features, path: &[usize], ends: Option<Ends>) -> Vec<Level> {
+/// Groups the frames of `path`, which runs along the focus, into levels in the order of a shortest path over them, between
+/// the frames named as `ends`; in the order of `path` if that was `told`.
+pub fn group(features: &Features, path: &[usize], told: bool, ends: Ends) -> Vec<Level> {
     let mut levels: Vec<Level> = path.iter().map(|&f| Level::new(features, vec![f])).collect();
     let mut before = usize::MAX;
     loop {
-        join(features, &mut levels);
-        let Some(ends) = ends.filter(|_| levels.len() != before) else {
+        join(features, &mut levels, told);
+        if levels.len() == before {
             return levels;
-        };
+        }
         before = levels.len();
+        if told {
+            continue;
+        }
         let distances = level_distances(features, &levels);
         let holds = |frame: usize| levels.iter().position(|level| level.frames.contains(&frame));
-        let ends = Ends { first: ends.first.and_then(holds), last: ends.last.and_then(holds) };
-        let mut order = led_path(&distances, ends);
-        for _ in 0..2 {
-            settle_end(&distances, &mut order);
+        let ends = ends.map(holds);
+        let mut order = path_between(&distances, ends);
+        for end in [ends.first, ends.last] {
+            if order.first() != end.as_ref() {
+                settle_end(&distances, &mut order);
+            }
             order.reverse();
         }
         levels = order.iter().map(|&i| levels[i].clone()).collect();
@@ -95,13 +100,16 @@ pub struct Step {
     pub length: f64,
 }
 
-/// Swaps neighbours that stand the wrong way round and joins the least different ones until all differ.
-fn join(features: &Features, levels: &mut Vec<Level>) {
+/// Swaps neighbours that stand the wrong way round, unless their order was `told`, and joins the least different ones until
+/// all differ.
+fn join(features: &Features, levels: &mut Vec<Level>, told: bool) {
     let mut swaps = levels.len() * 2;
     let mut steps: Vec<Step> = (1..levels.len()).map(|i| step(features, levels, i - 1)).collect();
     while !steps.is_empty() {
         let usual = median(&steps);
-        let significance: Vec<f64> = steps.iter().map(|step| step.beyond(SYSTEMATIC * usual)).collect();
+        let beyond = |step: &Step| step.beyond(SYSTEMATIC * usual);
+        let significance: Vec<f64> =
+            steps.iter().map(beyond).map(|z| if told { z.abs() } else { z }).collect();
         let lowest = (0..steps.len()).reduce(|i, j| if significance[j] < significance[i] { j } else { i });
         let i = lowest.expect("there are steps");
         if significance[i] >= SIGNIFICANT {

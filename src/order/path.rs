@@ -39,6 +39,11 @@ impl Distances {
         f64::from(self.values[a * self.nodes + b])
     }
 
+    /// The longest distance.
+    fn longest(&self) -> f32 {
+        self.values.iter().fold(0.0, |a, &b| a.max(b))
+    }
+
     /// The distances between `chosen` nodes, in their order.
     pub fn submatrix(&self, chosen: &[usize]) -> Self {
         let values =
@@ -61,6 +66,18 @@ pub struct Ends {
     pub last: Option<usize>,
 }
 
+impl Ends {
+    /// Those that are named.
+    pub fn named(self) -> impl Iterator<Item = usize> {
+        [self.first, self.last].into_iter().flatten()
+    }
+
+    /// By other numbers; an end that `other` has none for is free.
+    pub fn map(self, other: impl Fn(usize) -> Option<usize>) -> Self {
+        Self { first: self.first.and_then(&other), last: self.last.and_then(&other) }
+    }
+}
+
 /// Starts tried; each nearest-neighbour tour begins at another of the most eccentric nodes.
 const STARTS: usize = 6;
 /// Longest run of nodes moved as a whole by Or-opt.
@@ -69,6 +86,9 @@ const SEGMENT: usize = 12;
 const MIN_GAIN: f64 = 1e-9;
 /// Detour, in usual steps per node beyond the ends, that ends as named may cost.
 const DETOUR: f64 = 0.25;
+/// Share of the way from the usual step to the longest distance beyond which a step is a jump: frames that have nothing in
+/// common are not all equally far apart, as there is less to see at the ends.
+const JUMP: f64 = 0.25;
 
 /// Visits every node once, nearly as short as possible, beginning and ending as `ends` asks.
 ///
@@ -104,38 +124,51 @@ pub fn shortest_path(distances: &Distances, ends: Ends) -> Vec<usize> {
     path.into_iter().map(|node| labels[node]).collect()
 }
 
-/// A shortest path, from the first of `ends` to the last if that makes it hardly longer.
-pub fn led_path(distances: &Distances, ends: Ends) -> Vec<usize> {
-    lead(distances, shortest_path(distances, Ends::default()), ends, false)
+/// A shortest path between `ends`, if these are hardly farther apart than where a shortest path would end by itself.
+pub fn path_between(distances: &Distances, ends: Ends) -> Vec<usize> {
+    lead(distances, shortest_path(distances, Ends::default()), ends)
 }
 
-/// The shortest path `free`, sought without regard to `ends`, turned so that the first comes before the last: with these at
-/// its ends if that makes it hardly longer.
+/// Turns `path`, a shortest one as it is, so that the first of `ends` comes before the last, and lets it begin and end with
+/// these if that makes it hardly longer, and with no more jumps.
 ///
-/// To go to nodes beyond an end and back costs a step for each; a path that noise or a gap has bent costs less to put
-/// right; one that was `told` is not bent. With one end alone the longer part counts.
-pub fn lead(distances: &Distances, mut free: Vec<usize>, ends: Ends, told: bool) -> Vec<usize> {
-    let last = free.len() - 1;
+/// Frames that have nothing in common differ alike: a gap in the focus may be jumped from anywhere, so that a path turns
+/// back at it, and another jump puts it right. To go to nodes beyond an end and back takes more of them, or a step for each
+/// node. With one end alone the longer part counts.
+pub fn lead(distances: &Distances, mut path: Vec<usize>, ends: Ends) -> Vec<usize> {
+    let beyond = turn(distances, &mut path, ends);
+    if beyond == 0 {
+        return path;
+    }
+    let bound = shortest_path(distances, ends);
+    let steps = |path: &[usize]| path.windows(2).map(|step| distances.at(step[0], step[1])).collect();
+    let [free, led]: [Vec<f64>; 2] = [steps(&path), steps(&bound)];
+    let mut sorted = free.clone();
+    sorted.sort_by(f64::total_cmp);
+    let usual = sorted[sorted.len() / 2];
+    let jump = usual + JUMP * (f64::from(distances.longest()) - usual);
+    let jumps = |steps: &[f64]| steps.iter().filter(|&&step| step > jump).count();
+    let (length, led_length) = (free.iter().sum::<f64>(), led.iter().sum::<f64>());
+    let detour = DETOUR * beyond as f64 * length / free.len() as f64;
+    if led_length < length + detour && jumps(&led) <= jumps(&free) { bound } else { path }
+}
+
+/// Turns `path` so that the first of `ends` comes before the last, and counts the nodes beyond them.
+pub fn turn(distances: &Distances, path: &mut [usize], ends: Ends) -> usize {
     let place =
-        |end: Option<usize>| end.map(|end| free.iter().position(|&node| node == end).expect("a node"));
+        |end: Option<usize>| end.map(|end| path.iter().position(|&node| node == end).expect("a node"));
     let longer = |a: &[usize], b: &[usize]| distances.length(a) > distances.length(b);
+    let after = |place: usize| path.len() - 1 - place;
     let (backwards, beyond) = match (place(ends.first), place(ends.last)) {
-        (Some(first), Some(end)) => (first > end, first.min(end) + last - first.max(end)),
-        (Some(first), None) => (longer(&free[..=first], &free[first..]), first.min(last - first)),
-        (None, Some(end)) => (longer(&free[end..], &free[..=end]), end.min(last - end)),
+        (Some(first), Some(last)) => (first > last, first.min(last) + after(first.max(last))),
+        (Some(first), None) => (longer(&path[..=first], &path[first..]), first.min(after(first))),
+        (None, Some(last)) => (longer(&path[last..], &path[..=last]), last.min(after(last))),
         (None, None) => (false, 0),
     };
-    if beyond > 0 && !told {
-        let bound = shortest_path(distances, ends);
-        let length = distances.length(&free);
-        if distances.length(&bound) < length + DETOUR * length / last as f64 * beyond as f64 {
-            return bound;
-        }
-    }
     if backwards {
-        free.reverse();
+        path.reverse();
     }
-    free
+    beyond
 }
 
 /// Nodes sorted by distance from the most eccentric one: numbering that does not depend on the caller's.
@@ -159,7 +192,7 @@ struct Graph {
 impl Graph {
     fn new(distances: &Distances, ends: Ends) -> Self {
         let (nodes, size) = (distances.nodes(), distances.nodes() + 1);
-        let longest = distances.values.iter().fold(0.0_f32, |a, &b| a.max(b));
+        let longest = distances.longest();
         let mut graph = Self { size, cost: vec![0.0; size * size], min_gain: MIN_GAIN * f64::from(longest) };
         for a in 0..nodes {
             for b in 0..nodes {
@@ -168,7 +201,7 @@ impl Graph {
         }
         // Larger than any path, so that no tour without a fixed end is ever shorter.
         let bonus = f64::from(longest) * size as f64 + 1.0;
-        for end in [ends.first, ends.last].into_iter().flatten() {
+        for end in ends.named() {
             graph.cost[end * size + nodes] = -bonus;
             graph.cost[nodes * size + end] = -bonus;
         }
@@ -379,11 +412,11 @@ mod tests {
         let line: Vec<usize> = (0..10).collect();
         let back: Vec<usize> = (0..10).rev().collect();
         assert!(![&line, &back].contains(&&shortest_path(&distances, Ends::default())));
-        let led = |first, last| led_path(&distances, Ends { first, last });
+        let led = |first, last| path_between(&distances, Ends { first, last });
         assert_eq!(led(Some(0), Some(9)), line);
         assert_eq!(led(Some(9), Some(0)), back);
         let even = points(&(0..10).map(|i| (i as f32, 0.0)).collect::<Vec<_>>());
-        assert_eq!(led_path(&even, Ends { first: Some(7), last: Some(2) }), back);
-        assert_eq!(led_path(&even, Ends { first: Some(2), last: None }), line);
+        assert_eq!(path_between(&even, Ends { first: Some(7), last: Some(2) }), back);
+        assert_eq!(path_between(&even, Ends { first: Some(2), last: None }), line);
     }
 }
