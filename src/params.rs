@@ -148,25 +148,33 @@ pub const fn cubic(part: f32) -> [f32; 4] {
     ]
 }
 
-/// What detail energies are multiplied by: they count in squared hundredths of full scale.
-pub const ENERGY_SCALE: f32 = 1e4;
+/// What detail energies are multiplied by: they count in squared twentieths of full scale, so that neither the highest
+/// (three channels) nor the lowest leaves single precision to the power of [`FusionRule`].
+pub const ENERGY_SCALE: f32 = 400.0;
 
 /// How much a frame counts in a band of the pyramid: (energy of this band + floor)^a · (energy of the finest band +
 /// floor)^b · prior.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FusionRule {
-    /// a.
-    pub band_power: u32,
-    /// b; a + b is 8 at most, or single precision overflows.
-    pub finest_power: u32,
+    /// [a, b] in the finest band, which smoothed tells more than by itself; a + b is 10 at most.
+    pub finest: [u32; 2],
+    /// [a, b] in the coarser bands, where a near object's blur hides what is behind it.
+    pub coarser: [u32; 2],
     /// What the depth map says of a frame.
     pub prior: Prior,
 }
 
-/// Energy of the finest band that noise has anyway, in squared hundredths of full scale; a quarter of it a band coarser.
-pub const BAND_FLOOR: f32 = 1.0;
+impl FusionRule {
+    /// Alike in all bands.
+    pub const fn even(powers: [u32; 2], prior: Prior) -> Self {
+        Self { finest: powers, coarser: powers, prior }
+    }
+}
+
+/// Energy of the finest band that noise has anyway (1 % of full scale); a quarter of it a band coarser.
+pub const BAND_FLOOR: f32 = 1e-4 * ENERGY_SCALE;
 /// The same for the energy of the finest band where it weighs all bands.
-pub const FINEST_FLOOR: f32 = 3.0;
+pub const FINEST_FLOOR: f32 = 4.0 * BAND_FLOOR;
 
 /// Weight of a frame by how far the depth map lies from its level.
 #[derive(Clone, Copy, Debug, PartialEq)]

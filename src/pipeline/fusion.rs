@@ -112,7 +112,7 @@ impl<'a, B: Backend> Fusion<'a, B> {
                 let smaller = backend.shrink(&plane);
                 let (detail, energy) = backend.detail(&plane, &smaller);
                 let finest = finest.unwrap_or_else(|| backend.smooth(&energy, FINEST_FLOOR));
-                let powers = [self.rule.band_power, self.rule.finest_power];
+                let powers = if level == 0 { self.rule.finest } else { self.rule.coarser };
                 let weight = backend.weigh(&energy, &finest, &prior, floor, powers);
                 replace(&mut this.sums[band], |sum| {
                     backend.fuse(sum, &detail, &weight, core.start - rows.start)

@@ -274,20 +274,18 @@ impl<B: Backend> Merge<'_, B> {
         };
         let rule = match method {
             Method::Auto => FusionRule {
-                band_power: 3,
-                finest_power: 4,
+                finest: [1, 6],
+                coarser: [5, 5],
                 prior: match self.job.options.prefer {
-                    Prefer::Sharp => Prior { radius: 2.7, wide: 1.8, floor: 0.2, guessed: 1.0 },
+                    Prefer::Sharp => Prior { radius: 2.7, wide: 1.8, floor: 0.1, guessed: 1.0 },
                     Prefer::Front => Prior { radius: 2.7, wide: 0.0, floor: 0.005, guessed: 0.0 },
                 },
             },
-            Method::Pyramid => FusionRule { band_power: 4, finest_power: 4, prior: Prior::NONE },
-            Method::Weighted => FusionRule { band_power: 0, finest_power: 8, prior: Prior::NONE },
-            Method::Depth => FusionRule {
-                band_power: 0,
-                finest_power: 0,
-                prior: Prior { radius: 1.0, wide: 0.0, floor: 1e-6, guessed: 0.0 },
-            },
+            Method::Pyramid => FusionRule::even([4, 4], Prior::NONE),
+            Method::Weighted => FusionRule::even([0, 8], Prior::NONE),
+            Method::Depth => {
+                FusionRule::even([0, 0], Prior { radius: 1.0, wide: 0.0, floor: 1e-6, guessed: 0.0 })
+            }
         };
         if self.stack.known { rule } else { FusionRule { prior: Prior::NONE, ..rule } }
     }
