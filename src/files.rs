@@ -298,8 +298,7 @@ impl MapFile {
     pub fn axis(&self) -> Axis {
         let levels = self.clusters.len();
         let last = levels.max(2) as f64 - 1.0;
-        let rising = self.level_positions.windows(2).all(|pair| pair[1] > pair[0]);
-        if self.level_positions.len() == levels && levels > 1 && rising {
+        if self.level_positions.len() == levels && levels > 1 {
             return Axis::new(self.level_positions.iter().map(|at| at * last).collect());
         }
         Axis::new((0..levels.max(2)).map(|level| level as f64).collect())
@@ -349,6 +348,18 @@ impl MapFile {
             let reason =
                 format!("has version {}, this nearfar reads version {VERSION}; map again", map.version);
             return Err(Error::picture(&path, reason));
+        }
+        let (at, levels) = (&map.level_positions, map.clusters.len());
+        if !at.windows(2).all(|pair| pair[1] > pair[0]) {
+            let reason = "is damaged (level_positions do not rise); map the frames again";
+            return Err(Error::picture(&path, reason));
+        }
+        if !at.is_empty() && at.len() != levels {
+            // As where levels were taken out by hand.
+            let (path, count) = (path.display(), at.len());
+            tracing::warn!(
+                "{path}: level_positions of {count} levels, not {levels}: they are taken to be even"
+            );
         }
         Ok(map)
     }

@@ -76,6 +76,11 @@ impl PlanOptions {
         {
             return usage(format!("-n {steps}: a plan has 2 to {MAX_STEPS} steps, or auto"));
         }
+        if self.count == Count::Auto && self.even == Even::Order {
+            let text = "--even order: -n auto places photos by their depth of field, which the order does not know; name a \
+                        number of steps, or leave --even out";
+            return usage(text.into());
+        }
         if !(0.3..=50.0).contains(&self.coc_px) {
             return usage(format!("--coc {}: pixels from 0.3 to 50", self.coc_px));
         }

@@ -118,13 +118,16 @@ fn table(plan: &PlanFile, picture: &str) -> String {
             if step.warning.is_some() { "  !" } else { "" },
         ));
     }
-    if let Some(found) = &plan.coverage {
-        text += &format!(
+    text += &match &plan.coverage {
+        Some(found) => format!(
             "sharp within {} pixels somewhere: {:.1} % of what is textured; {} steps would be enough\n",
             found.coc_px,
             100.0 * found.share,
             found.enough
-        );
-    }
+        ),
+        None => {
+            "how many steps would be enough is not known: the map does not tell the depth of field\n".into()
+        }
+    };
     text + &format!("spots over the picture: {picture}")
 }

@@ -281,6 +281,9 @@ fn plans_that_make_no_sense_are_refused() {
     map(&env, &stack, &[0, 19], "order");
     let plan = |args: &[&str]| env.run([&["plan", "order"][..], args].concat());
     plan(&["-n", "auto"]).exits(2).refuses().says(&["name a number"]);
+    plan(&["-n", "auto", "--even", "order"]).exits(2).refuses().says(&["--even order", "leave"]);
+    let told = plan(&["-n", "3"]).exits(0).stdout;
+    assert!(told.contains("is not known"), "{told}");
     plan(&["-n", "few"]).exits(2).says(&["auto"]);
     plan(&["-n", "5", "--coc", "0"]).exits(2).refuses().says(&["--coc", "0.3 to 50"]);
     plan(&["-n", "5", "--overlap", "1"]).exits(2).refuses().says(&["--overlap"]);
