@@ -187,12 +187,10 @@ const VALUES: usize = 4 * BLOCK;
 
 /// Each of `values` for all channels of its pixel.
 #[inline(always)]
-fn spread(values: &[f32; BLOCK]) -> [f32; VALUES] {
-    let mut out = [0.0; VALUES];
+fn spread(values: &[f32; BLOCK], out: &mut [f32; VALUES]) {
     for (out, value) in out.chunks_exact_mut(4).zip(values) {
         out.fill(*value);
     }
-    out
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
@@ -202,7 +200,9 @@ fn down_row(strip: &Strip, m: &[f32; 8], gains: &[[f32; 4]; 3], left: usize, y: 
     for (repeated, gain) in repeated.iter_mut().zip(gains) {
         repeated.chunks_exact_mut(4).for_each(|out| out.copy_from_slice(gain));
     }
-    let [flat, slope, bend] = repeated;
+    let [flat, slope, bend] = &repeated;
+    // Filled anew for every block: to return them would copy them.
+    let (mut gathered, mut spreads, mut across) = ([[0.0; VALUES]; 4], [[0.0; VALUES]; 4], [0.0; VALUES]);
     for (start, out) in (0..).step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
         let (mut columns, mut places) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
         for i in 0..BLOCK {
@@ -213,7 +213,6 @@ fn down_row(strip: &Strip, m: &[f32; 8], gains: &[[f32; 4]; 3], left: usize, y: 
         }
         let Taps { whole, weights } = Taps::new(&places);
         let row = |k: usize, i: usize| (whole[i] as usize + k).saturating_sub(PAD + 1).min(last);
-        let mut gathered = [[0.0f32; VALUES]; 4];
         let taps: [&[f32]; 4] = if whole[..out.len()].iter().all(|at| *at == whole[0]) {
             // Nearly always the whole block looks at the same rows.
             [0, 1, 2, 3].map(|k| strip.data[row(k, 0) * width + start..][..out.len()].as_flattened())
@@ -225,16 +224,17 @@ fn down_row(strip: &Strip, m: &[f32; 8], gains: &[[f32; 4]; 3], left: usize, y: 
             }
             [0, 1, 2, 3].map(|k| &gathered[k][..4 * out.len()])
         };
-        let weights = [0, 1, 2, 3].map(|k| spread(&weights[k]));
-        let columns = spread(&columns);
+        weights.iter().zip(&mut spreads).for_each(|(weights, out)| spread(weights, out));
+        spread(&columns, &mut across);
         let out = out.as_flattened_mut();
         let taps = taps.map(|taps| &taps[..out.len()]);
+        let weights = &spreads;
         for (i, out) in out.iter_mut().enumerate() {
             let value = weights[0][i] * taps[0][i]
                 + weights[1][i] * taps[1][i]
                 + weights[2][i] * taps[2][i]
                 + weights[3][i] * taps[3][i];
-            let gain = flat[i] + slope[i] * columns[i] + bend[i] * columns[i] * columns[i];
+            let gain = flat[i] + slope[i] * across[i] + bend[i] * across[i] * across[i];
             let toe = 25.0 * value;
             let toe = if toe < 1.0 { toe } else { 1.0 };
             *out = value * gain + 0.055 * (gain - 1.0) * toe;
