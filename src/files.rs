@@ -294,11 +294,16 @@ impl MapFile {
     /// The format's version, for those who fill one in.
     pub const VERSION: u32 = VERSION;
 
+    /// Whether every level has a position: none is missing, as where levels were taken out by hand.
+    pub fn has_positions(&self) -> bool {
+        self.level_positions.len() == self.clusters.len() && self.clusters.len() > 1
+    }
+
     /// The focus axis: even where the map does not tell.
     pub fn axis(&self) -> Axis {
         let levels = self.clusters.len();
         let last = levels.max(2) as f64 - 1.0;
-        if self.level_positions.len() == levels && levels > 1 {
+        if self.has_positions() {
             return Axis::new(self.level_positions.iter().map(|at| at * last).collect());
         }
         Axis::new((0..levels.max(2)).map(|level| level as f64).collect())
@@ -349,17 +354,15 @@ impl MapFile {
                 format!("has version {}, this nearfar reads version {VERSION}; map again", map.version);
             return Err(Error::picture(&path, reason));
         }
-        let (at, levels) = (&map.level_positions, map.clusters.len());
-        if !at.windows(2).all(|pair| pair[1] > pair[0]) {
-            let reason = "is damaged (level_positions do not rise); map the frames again";
+        let at = &map.level_positions;
+        let rising = at.windows(2).all(|pair| pair[1] > pair[0]);
+        if !rising || !at.iter().all(|at| (-1e-6..=1.0 + 1e-6).contains(at)) {
+            let reason = "is damaged (level_positions do not rise from 0 to 1); map the frames again";
             return Err(Error::picture(&path, reason));
         }
-        if !at.is_empty() && at.len() != levels {
-            // As where levels were taken out by hand.
-            let (path, count) = (path.display(), at.len());
-            tracing::warn!(
-                "{path}: level_positions of {count} levels, not {levels}: they are taken to be even"
-            );
+        if map.depth_scale == DepthScale::Optical && !map.has_positions() {
+            let reason = "has depth in a scale that its level_positions do not tell; map the frames again";
+            return Err(Error::picture(&path, reason));
         }
         Ok(map)
     }

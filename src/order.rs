@@ -402,13 +402,21 @@ mod tests {
 
     #[test]
     fn frames_beyond_are_left_out_of_deep_stacks_too() {
-        for (frames, near, far) in [(40, 13, Some(26)), (40, 16, None), (60, 20, Some(59))] {
-            let stack = Scene { range: 24.0, ..Scene::new(6, 0.02) }.stack(&even(frames));
+        let cases = [
+            (40, 0.02, 13, Some(26)),
+            (40, 0.02, 16, None),
+            (60, 0.02, 20, Some(59)),
+            (60, 0.2, 20, Some(40)),
+            (100, 0.15, 33, Some(66)),
+        ];
+        for (frames, noise, near, far) in cases {
+            let stack = Scene { range: 24.0, ..Scene::new(6, noise) }.stack(&even(frames));
             let anchors = Anchors { near: Some(Anchor::Frame(near)), far: far.map(Anchor::Frame) };
             let order = order(stack, anchors).unwrap();
-            let mut found = order.clusters.concat();
-            found.sort_unstable();
-            assert_eq!(found, (near..=far.unwrap_or(frames - 1)).collect::<Vec<_>>());
+            let found = order.clusters.concat();
+            let range = near..=far.unwrap_or(frames - 1);
+            assert!(found.iter().all(|frame| range.contains(frame)), "{frames}: {order:?}");
+            assert!(found.len() * 10 > range.count() * 9, "{frames}: {order:?}");
         }
     }
 
@@ -429,10 +437,10 @@ mod tests {
             let focus: Vec<f64> = even(32).into_iter().filter(|focus| !(0.35..0.7).contains(focus)).collect();
             let mut scene = Scene { range: 40.0, ..Scene::new(seed, 0.05) };
             let (stack, last) = (scene.stack(&focus), focus.len() - 1);
-            let sorted = |anchors| {
+            let sorted = |anchors: Anchors| {
                 let mut levels = order(stack.clone(), anchors).unwrap().clusters;
                 levels.iter_mut().for_each(|level| level.sort_unstable());
-                if levels[0] > levels[1] {
+                if anchors.near.is_none() && levels[0] > levels[1] {
                     levels.reverse();
                 }
                 levels.concat() == (0..=last).collect::<Vec<_>>()

@@ -156,7 +156,7 @@ pub const ENERGY_SCALE: f32 = 400.0;
 /// floor)^b · prior.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FusionRule {
-    /// [a, b] in the finest band, which smoothed tells more than by itself; a + b is 10 at most.
+    /// [a, b] in the finest band, which smoothed tells more than by itself; a is 5 at most and a + b 10.
     pub finest: [u32; 2],
     /// [a, b] in the coarser bands, where a near object's blur hides what is behind it.
     pub coarser: [u32; 2],

@@ -68,7 +68,7 @@ impl PlanOptions {
     /// Refuses what no plan has.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a value out of range.
+    /// [`Error::Usage`] for a value out of range, or options that do not go together.
     pub fn validate(&self) -> Result<()> {
         let usage = |text: String| Err(Error::Usage(text));
         if let Count::Of(steps) = self.count

@@ -106,10 +106,11 @@ fn join(features: &Features, levels: &mut Vec<Level>, told: bool) {
     let mut swaps = levels.len() * 2;
     let mut steps: Vec<Step> = (1..levels.len()).map(|i| step(features, levels, i - 1)).collect();
     while !steps.is_empty() {
+        if told {
+            steps.iter_mut().for_each(|step| *step = step.either_way());
+        }
         let usual = median(&steps);
-        let beyond = |step: &Step| step.beyond(SYSTEMATIC * usual);
-        let significance: Vec<f64> =
-            steps.iter().map(beyond).map(|z| if told { z.abs() } else { z }).collect();
+        let significance: Vec<f64> = steps.iter().map(|step| step.beyond(SYSTEMATIC * usual)).collect();
         let lowest = (0..steps.len()).reduce(|i, j| if significance[j] < significance[i] { j } else { i });
         let i = lowest.expect("there are steps");
         if significance[i] >= SIGNIFICANT {
@@ -141,6 +142,11 @@ fn median(steps: &[Step]) -> f64 {
 }
 
 impl Step {
+    /// Whichever comes first.
+    const fn either_way(self) -> Self {
+        Self { significance: self.significance.abs(), length: self.length.abs() }
+    }
+
     /// Significance with another standard error of the length added.
     fn beyond(self, error: f64) -> f64 {
         if self.significance == 0.0 {
@@ -187,7 +193,7 @@ pub fn step(features: &Features, levels: &[Level], i: usize) -> Step {
     if !before.is_empty() && !after.is_empty() && levels.len() > COARSE {
         return along;
     }
-    let along = Step { significance: along.significance.abs(), length: along.length.abs() };
+    let along = along.either_way();
     let coherent = coherent_step(features, &a.mean, &b.mean);
     let clear = coherent.significance > SIGNIFICANT && coherent.length > along.length;
     if clear || coherent.significance > along.significance { coherent } else { along }

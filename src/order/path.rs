@@ -84,11 +84,13 @@ const STARTS: usize = 6;
 const SEGMENT: usize = 12;
 /// Gains below this share of the longest distance are rounding.
 const MIN_GAIN: f64 = 1e-9;
-/// Detour, in usual steps per node beyond the ends, that ends as named may cost.
+/// Detour, in mean steps per node beyond the ends, that ends as named may cost.
 const DETOUR: f64 = 0.25;
 /// Share of the way from the usual step to the longest distance beyond which a step is a jump: frames that have nothing in
 /// common are not all equally far apart, as there is less to see at the ends.
 const JUMP: f64 = 0.25;
+/// Nodes beyond the ends that noise alone may have put there.
+const JITTER: usize = 3;
 
 /// Visits every node once, nearly as short as possible, beginning and ending as `ends` asks.
 ///
@@ -130,14 +132,14 @@ pub fn path_between(distances: &Distances, ends: Ends) -> Vec<usize> {
 }
 
 /// Turns `path`, a shortest one as it is, so that the first of `ends` comes before the last, and lets it begin and end with
-/// these if that makes it hardly longer, and with no more jumps.
+/// these if that makes it hardly longer and takes no more jumps.
 ///
 /// Frames that have nothing in common differ alike: a gap in the focus may be jumped from anywhere, so that a path turns
-/// back at it, and another jump puts it right. To go to nodes beyond an end and back takes more of them, or a step for each
-/// node. With one end alone the longer part counts.
+/// back at it, and another jump puts it right. Without a gap noise turns round a few nodes at an end. To go to nodes beyond
+/// an end and back takes more jumps, or a step for each node. With one end alone the longer part counts.
 pub fn lead(distances: &Distances, mut path: Vec<usize>, ends: Ends) -> Vec<usize> {
     let beyond = turn(distances, &mut path, ends);
-    if beyond == 0 {
+    if beyond == 0 || (ends.first.is_some() && ends.first == ends.last) {
         return path;
     }
     let bound = shortest_path(distances, ends);
@@ -148,9 +150,10 @@ pub fn lead(distances: &Distances, mut path: Vec<usize>, ends: Ends) -> Vec<usiz
     let usual = sorted[sorted.len() / 2];
     let jump = usual + JUMP * (f64::from(distances.longest()) - usual);
     let jumps = |steps: &[f64]| steps.iter().filter(|&&step| step > jump).count();
-    let (length, led_length) = (free.iter().sum::<f64>(), led.iter().sum::<f64>());
-    let detour = DETOUR * beyond as f64 * length / free.len() as f64;
-    if led_length < length + detour && jumps(&led) <= jumps(&free) { bound } else { path }
+    let bent = beyond <= JITTER || jumps(&free) > 0;
+    let detour = led.iter().sum::<f64>() - free.iter().sum::<f64>();
+    let mean = distances.length(&path) / free.len() as f64;
+    if bent && detour < DETOUR * mean * beyond as f64 && jumps(&led) <= jumps(&free) { bound } else { path }
 }
 
 /// Turns `path` so that the first of `ends` comes before the last, and counts the nodes beyond them.

@@ -48,6 +48,14 @@ const FULL_TEXTURE: f32 = 0.2;
 pub fn run(request: &Request, interrupt: &Interrupt) -> Result<PlanFile> {
     let Request { folder, options, ends } = request;
     let map = MapFile::read(folder)?;
+    if !map.level_positions.is_empty() && !map.has_positions() {
+        tracing::warn!(
+            "{}: level_positions of {} levels, not {}: they are taken to be even",
+            folder.join("map.json").display(),
+            map.level_positions.len(),
+            map.clusters.len()
+        );
+    }
     let (scene, color) = scene(folder, &map)?;
     check(interrupt)?;
     let axis = map.axis();

@@ -303,8 +303,10 @@ fn damaged_maps() {
         env
     };
     no_plan(&edited("version", 2.into()), &["-n", "3"], 1, &["map.json", "version 2"]);
-    let falling = edited("level_positions", serde_json::json!([0.0, 0.5, 0.4, 1.0]));
-    no_plan(&falling, &["-n", "3"], 1, &["map.json", "level_positions", "again"]);
+    for positions in [[0.0, 0.5, 0.4, 1.0], [0.0, 1.0, 2.0, 9.0]] {
+        let env = edited("level_positions", serde_json::json!(positions));
+        no_plan(&env, &["-n", "3"], 1, &["map.json", "level_positions", "again"]);
+    }
     let others = edited("level_positions", serde_json::json!([0.0, 1.0]));
     others.run(["plan", "map", "-n", "3"]).exits(0).says(&["level_positions of 2 levels", "even"]);
     let run = edited("clusters", serde_json::json!([])).run(["plan", "map", "-n", "3"]).refuses();

@@ -26,7 +26,7 @@ fn pixels(path: &Path) -> Pixels {
 }
 
 /// The picture in 0…1.
-fn read(path: &Path) -> Plane<[f32; 3]> {
+pub(super) fn read(path: &Path) -> Plane<[f32; 3]> {
     match pixels(path) {
         Pixels::U8(plane) => {
             Plane::new(plane.size, plane.data.iter().map(|p| p.map(|v| f32::from(v) / 255.0)).collect())

@@ -3,6 +3,7 @@
 mod bad_input;
 mod devices;
 mod half_stacks;
+mod halo;
 mod inputs;
 mod interrupt;
 mod job;
