@@ -142,18 +142,23 @@ pub fn lead(distances: &Distances, mut path: Vec<usize>, ends: Ends) -> Vec<usiz
     if beyond == 0 || (ends.first.is_some() && ends.first == ends.last) {
         return path;
     }
-    let bound = shortest_path(distances, ends);
-    let steps = |path: &[usize]| path.windows(2).map(|step| distances.at(step[0], step[1])).collect();
-    let [free, led]: [Vec<f64>; 2] = [steps(&path), steps(&bound)];
+    let steps =
+        |path: &[usize]| -> Vec<f64> { path.windows(2).map(|step| distances.at(step[0], step[1])).collect() };
+    let free = steps(&path);
     let mut sorted = free.clone();
     sorted.sort_by(f64::total_cmp);
     let usual = sorted[sorted.len() / 2];
     let jump = usual + JUMP * (f64::from(distances.longest()) - usual);
     let jumps = |steps: &[f64]| steps.iter().filter(|&&step| step > jump).count();
-    let bent = beyond <= JITTER || jumps(&free) > 0;
-    let detour = led.iter().sum::<f64>() - free.iter().sum::<f64>();
-    let mean = distances.length(&path) / free.len() as f64;
-    if bent && detour < DETOUR * mean * beyond as f64 && jumps(&led) <= jumps(&free) { bound } else { path }
+    if beyond > JITTER && jumps(&free) == 0 {
+        return path;
+    }
+    let bound = shortest_path(distances, ends);
+    let led = steps(&bound);
+    let length: f64 = free.iter().sum();
+    let detour = DETOUR * length / free.len() as f64 * beyond as f64;
+    let hardly_longer = led.iter().sum::<f64>() < length + detour;
+    if hardly_longer && jumps(&led) <= jumps(&free) { bound } else { path }
 }
 
 /// Turns `path` so that the first of `ends` comes before the last, and counts the nodes beyond them.
