@@ -14,12 +14,21 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var measure: texture_2d<f32>;
 @group(0) @binding(2) var weight: texture_2d<f32>;
-@group(0) @binding(3) var packed: texture_storage_2d<rgba32float, write>;
-@group(0) @binding(4) var rows: texture_2d<f32>;
+@group(0) @binding(3) var<storage, read_write> packed: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(5) var gathered: texture_storage_2d<r32float, write>;
 
 fn weight_at(distance: u32) -> f32 {
     return params.weights[distance / 4u][distance % 4u];
+}
+
+// Texels of a row.
+fn texels() -> u32 {
+    return (params.size.x + 3u) / 4u;
+}
+
+fn row(x: i32, y: i32) -> vec4<f32> {
+    return rows[clamped_index(vec2<i32>(x, y), vec2<u32>(texels(), params.size.y))];
 }
 
 fn product(x: i32, y: i32) -> f32 {
@@ -29,7 +38,7 @@ fn product(x: i32, y: i32) -> f32 {
 
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn across(@builtin(global_invocation_id) id: vec3<u32>) {
-    if id.x >= (params.size.x + 3u) / 4u || id.y >= params.size.y {
+    if id.x >= texels() || id.y >= params.size.y {
         return;
     }
     let x = i32(id.x) * 4;
@@ -43,21 +52,21 @@ fn across(@builtin(global_invocation_id) id: vec3<u32>) {
         after = vec4<f32>(after.yzw, product(x + 3 + i32(distance), y));
         sum += weight_at(distance) * (before + after);
     }
-    textureStore(packed, id.xy, sum);
+    packed[index(id.xy, texels())] = sum;
 }
 
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn down(@builtin(global_invocation_id) id: vec3<u32>) {
     let y = i32(id.y) * 4;
-    if id.x >= (params.size.x + 3u) / 4u || y >= i32(params.size.y) {
+    if id.x >= texels() || y >= i32(params.size.y) {
         return;
     }
     let x = i32(id.x);
     // What lies `distance` before and after each of the four rows.
-    var before0 = clamped(rows, vec2<i32>(x, y));
-    var before1 = clamped(rows, vec2<i32>(x, y + 1));
-    var before2 = clamped(rows, vec2<i32>(x, y + 2));
-    var before3 = clamped(rows, vec2<i32>(x, y + 3));
+    var before0 = row(x, y);
+    var before1 = row(x, y + 1);
+    var before2 = row(x, y + 2);
+    var before3 = row(x, y + 3);
     var after0 = before0;
     var after1 = before1;
     var after2 = before2;
@@ -71,11 +80,11 @@ fn down(@builtin(global_invocation_id) id: vec3<u32>) {
         before3 = before2;
         before2 = before1;
         before1 = before0;
-        before0 = clamped(rows, vec2<i32>(x, y - i32(distance)));
+        before0 = row(x, y - i32(distance));
         after0 = after1;
         after1 = after2;
         after2 = after3;
-        after3 = clamped(rows, vec2<i32>(x, y + 3 + i32(distance)));
+        after3 = row(x, y + 3 + i32(distance));
         let share = weight_at(distance);
         sum0 += share * (before0 + after0);
         sum1 += share * (before1 + after1);

@@ -20,9 +20,9 @@ struct Params {
 @group(0) @binding(1) var depth: texture_2d<f32>;
 @group(0) @binding(2) var confidence: texture_2d<f32>;
 // Weight and weight times depth: of the present level (x, y), summed over the levels (z, w).
-@group(0) @binding(3) var state: texture_2d<f32>;
-@group(0) @binding(4) var guide: texture_2d<f32>;
-@group(0) @binding(5) var next: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(3) var<storage, read> state: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> guide: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> next: array<vec4<f32>>;
 @group(0) @binding(6) var smoothed: texture_storage_2d<r32float, write>;
 
 @compute @workgroup_size(TILE_X, TILE_Y)
@@ -33,7 +33,7 @@ fn prime(@builtin(global_invocation_id) id: vec3<u32>) {
     let value = textureLoad(depth, id.xy, 0).x;
     let trust = textureLoad(confidence, id.xy, 0).x;
     let weight = (trust + params.floor) * exp(params.slope * (value - params.far) / params.far);
-    textureStore(next, id.xy, vec4<f32>(weight, weight * value, weight, weight * value));
+    next[index(id.xy, params.size.x)] = vec4<f32>(weight, weight * value, weight, weight * value);
 }
 
 // One level.
@@ -43,25 +43,25 @@ fn spread(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let at = vec2<i32>(id.xy);
-    let color = textureLoad(guide, at, 0).xyz;
+    let here = index(id.xy, params.size.x);
+    let color = guide[here].xyz;
     var total = 0.0;
     var sums = vec2<f32>(0.0);
     for (var j = -1; j <= 1; j++) {
         for (var i = -1; i <= 1; i++) {
-            let other = at + vec2<i32>(i, j) * params.step;
-            let apart = clamped(guide, other).xyz - color;
+            let other = clamped_index(at + vec2<i32>(i, j) * params.step, params.size);
+            let apart = guide[other].xyz - color;
             let distance2 = apart.x * apart.x + apart.y * apart.y + apart.z * apart.z;
             let once = 1.0 / (1.0 + params.per_sigma2 * distance2);
             let alike = once * once;
             // 1-2-1 across and down, in quarters.
             let tap = alike * alike * (0.25 * f32(2 - abs(j)) * (0.25 * f32(2 - abs(i))));
             total += tap;
-            sums += tap * clamped(state, other).xy;
+            sums += tap * state[other].xy;
         }
     }
     let mean = sums / total;
-    let own = textureLoad(state, at, 0);
-    textureStore(next, id.xy, vec4<f32>(mean, own.zw + params.share * mean));
+    next[here] = vec4<f32>(mean, state[here].zw + params.share * mean);
 }
 
 @compute @workgroup_size(TILE_X, TILE_Y)
@@ -69,7 +69,7 @@ fn finish(@builtin(global_invocation_id) id: vec3<u32>) {
     if any(id.xy >= params.size) {
         return;
     }
-    let own = textureLoad(state, id.xy, 0);
+    let own = state[index(id.xy, params.size.x)];
     let value = clamp(own.w / max(own.z, 1e-30), 0.0, params.far);
     textureStore(smoothed, id.xy, vec4<f32>(value, 0.0, 0.0, 0.0));
 }

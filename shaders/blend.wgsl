@@ -17,25 +17,15 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 // Colour times weight, and the weights.
-@group(0) @binding(1) var sum: texture_2d<f32>;
+@group(0) @binding(1) var<storage, read_write> sum: array<vec4<f32>>;
 @group(0) @binding(2) var depth: texture_2d<f32>;
 @group(0) @binding(3) var color: texture_2d<f32>;
-@group(0) @binding(4) var total: texture_storage_2d<rgba32float, write>;
-
-@compute @workgroup_size(TILE_X, TILE_Y)
-fn start(@builtin(global_invocation_id) id: vec3<u32>) {
-    if any(id.xy >= params.size) {
-        return;
-    }
-    textureStore(total, id.xy, vec4<f32>(0.0));
-}
 
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if any(id.xy >= params.size) {
         return;
     }
-    var value = textureLoad(sum, id.xy, 0);
     let weight = 1.0 - abs(textureLoad(depth, id.xy, 0).x - params.level);
     if weight > 0.0 {
         let at = vec2<f32>(id.xy);
@@ -43,9 +33,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             params.xx * at.x + params.xy * at.y + params.x0,
             params.yx * at.x + params.yy * at.y + params.y0,
         ) / (params.wx * at.x + params.wy * at.y + 1.0);
-        value += vec4<f32>(weight * params.gain * bilinear(source), weight);
+        sum[index(id.xy, params.size.x)] += vec4<f32>(weight * params.gain * bilinear(source), weight);
     }
-    textureStore(total, id.xy, value);
 }
 
 fn bilinear(source: vec2<f32>) -> vec3<f32> {

@@ -22,8 +22,8 @@ struct Params {
 @group(0) @binding(2) var filled: texture_2d<f32>;
 @group(0) @binding(3) var height: texture_2d<f32>;
 // x: sum of depth, y: of its square, z: the greatest.
-@group(0) @binding(4) var sums: texture_storage_2d<rgba32float, write>;
-@group(0) @binding(5) var rows: texture_2d<f32>;
+@group(0) @binding(4) var<storage, read_write> sums: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(6) var trusted: texture_storage_2d<r32float, write>;
 
 @compute @workgroup_size(TILE_X, TILE_Y)
@@ -37,7 +37,7 @@ fn across(@builtin(global_invocation_id) id: vec3<u32>) {
         let depth = clamped(raw, at + vec2<i32>(dx, 0)).x;
         sum = vec3<f32>(sum.xy + vec2<f32>(depth, depth * depth), max(sum.z, depth));
     }
-    textureStore(sums, id.xy, vec4<f32>(sum, 0.0));
+    sums[index(id.xy, params.size.x)] = vec4<f32>(sum, 0.0);
 }
 
 @compute @workgroup_size(TILE_X, TILE_Y)
@@ -48,7 +48,7 @@ fn down(@builtin(global_invocation_id) id: vec3<u32>) {
     let at = vec2<i32>(id.xy);
     var total = vec3<f32>(0.0);
     for (var dy = -params.radius; dy <= params.radius; dy++) {
-        let row = clamped(rows, at + vec2<i32>(0, dy));
+        let row = rows[clamped_index(at + vec2<i32>(0, dy), params.size)];
         total = vec3<f32>(total.xy + row.xy, max(total.z, row.z));
     }
     let mean = total.x * params.per_window;

@@ -9,10 +9,9 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 // Colour times weight, and the weights.
-@group(0) @binding(1) var sum: texture_2d<f32>;
-@group(0) @binding(2) var band: texture_2d<f32>;
+@group(0) @binding(1) var<storage, read_write> sum: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> band: array<vec4<f32>>;
 @group(0) @binding(3) var weight: texture_2d<f32>;
-@group(0) @binding(4) var total: texture_storage_2d<rgba32float, write>;
 
 // An invocation adds four pixels, between whose weights those of the coarser grid lie.
 @compute @workgroup_size(TILE_X, TILE_Y)
@@ -37,8 +36,8 @@ fn add(at: vec2<u32>, share: f32) {
     if any(at >= params.size) {
         return;
     }
-    let color = textureLoad(band, at + vec2<u32>(0u, params.skip), 0).xyz;
-    textureStore(total, at, textureLoad(sum, at, 0) + share * vec4<f32>(color, 1.0));
+    let color = band[index(at + vec2<u32>(0u, params.skip), params.size.x)].xyz;
+    sum[index(at, params.size.x)] += share * vec4<f32>(color, 1.0);
 }
 
 // The pyramid's base, whose weights lie on its own grid.

@@ -6,8 +6,8 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 // Colour times weight, and the weights.
-@group(0) @binding(1) var sum: texture_2d<f32>;
-@group(0) @binding(2) var softened: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(1) var<storage, read> sum: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> softened: array<vec4<f32>>;
 
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -18,11 +18,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var mean = vec3<f32>(0.0);
     for (var dy = -1; dy <= 1; dy++) {
         for (var dx = -1; dx <= 1; dx++) {
-            let color = clamped(sum, at + vec2<i32>(dx, dy));
+            let color = sum[clamped_index(at + vec2<i32>(dx, dy), params.size)];
             // 1-2-1 across and down, in quarters.
             let weight = 0.25 * f32(2 - abs(dy)) * (0.25 * f32(2 - abs(dx))) / max(color.w, 1e-6);
             mean += weight * color.xyz;
         }
     }
-    textureStore(softened, id.xy, vec4<f32>(mean, 0.0));
+    softened[index(id.xy, params.size.x)] = vec4<f32>(mean, 0.0);
 }

@@ -9,8 +9,8 @@ struct Params {
 const TINY: f32 = 1e-12;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var triple: texture_2d<f32>;
-@group(0) @binding(2) var place: texture_2d<f32>;
+@group(0) @binding(1) var<storage, read> triple: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> place: array<vec4<f32>>;
 // Focus step after a level over the step before it.
 @group(0) @binding(3) var<storage, read> ratios: array<f32>;
 @group(0) @binding(4) var depth: texture_storage_2d<r32float, write>;
@@ -21,8 +21,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if any(id.xy >= params.size) {
         return;
     }
-    let best = textureLoad(triple, id.xy, 0);
-    let spot = textureLoad(place, id.xy, 0);
+    let best = triple[index(id.xy, params.size.x)];
+    let spot = place[index(id.xy, params.size.x)];
     let level = spot.x;
     let above_mean = best.w * params.levels / max(spot.y, TINY);
     let value = level + between(best.xyz, level, ratios[u32(level)]);

@@ -13,22 +13,21 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 // Values before, at and after the middle of the best triple, and the value by which it won.
-@group(0) @binding(1) var triple: texture_2d<f32>;
+@group(0) @binding(1) var<storage, read_write> triple: array<vec4<f32>>;
 // x: index of its middle level, y: sum of all values.
-@group(0) @binding(2) var place: texture_2d<f32>;
+@group(0) @binding(2) var<storage, read_write> place: array<vec4<f32>>;
 @group(0) @binding(3) var before: texture_2d<f32>;
 @group(0) @binding(4) var middle: texture_2d<f32>;
 @group(0) @binding(5) var after: texture_2d<f32>;
-@group(0) @binding(6) var new_triple: texture_storage_2d<rgba32float, write>;
-@group(0) @binding(7) var new_place: texture_storage_2d<rgba32float, write>;
 
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn start(@builtin(global_invocation_id) id: vec3<u32>) {
     if any(id.xy >= params.size) {
         return;
     }
-    textureStore(new_triple, id.xy, vec4<f32>(0.0, 0.0, 0.0, -1.0));
-    textureStore(new_place, id.xy, vec4<f32>(1.0, 0.0, 0.0, 0.0));
+    let at = index(id.xy, params.size.x);
+    triple[at] = vec4<f32>(0.0, 0.0, 0.0, -1.0);
+    place[at] = vec4<f32>(1.0, 0.0, 0.0, 0.0);
 }
 
 // Adds `after` to the sums only.
@@ -37,9 +36,7 @@ fn add(@builtin(global_invocation_id) id: vec3<u32>) {
     if any(id.xy >= params.size) {
         return;
     }
-    var next = textureLoad(place, id.xy, 0);
-    next.y += textureLoad(after, id.xy, 0).x;
-    textureStore(new_place, id.xy, next);
+    place[index(id.xy, params.size.x)].y += textureLoad(after, id.xy, 0).x;
 }
 
 @compute @workgroup_size(TILE_X, TILE_Y)
@@ -57,13 +54,10 @@ fn advance(@builtin(global_invocation_id) id: vec3<u32>) {
     if params.last == 1u {
         strength = max(strength, c);
     }
-    var best = textureLoad(triple, id.xy, 0);
-    var next = textureLoad(place, id.xy, 0);
-    next.y += c;
-    if strength > best.w {
-        best = vec4<f32>(a, m, c, strength);
-        next.x = params.level;
+    let at = index(id.xy, params.size.x);
+    place[at].y += c;
+    if strength > triple[at].w {
+        triple[at] = vec4<f32>(a, m, c, strength);
+        place[at].x = params.level;
     }
-    textureStore(new_triple, id.xy, best);
-    textureStore(new_place, id.xy, next);
 }

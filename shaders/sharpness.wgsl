@@ -22,7 +22,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var luma: texture_2d<u32>;
 // x: mean Laplacian, y: mean squared Laplacian, z: mean luma.
-@group(0) @binding(2) var moments: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var<storage, read_write> moments: array<vec4<f32>>;
 
 struct Row {
     soft: vec4<i32>,
@@ -134,28 +134,27 @@ fn march(id: vec3<u32>, cell: u32) {
 fn store(cell: u32, column: u32, cell_row: u32, rows: u32, l: vec4<i32>, e: vec4<f32>, y: vec4<i32>, inside: vec4<f32>) {
     if cell == 4u {
         let n = (inside.x + inside.y + inside.z + inside.w) * f32(rows);
-        put(column, cell_row, n, l.x + l.y + l.z + l.w, e.x + e.y + e.z + e.w, y.x + y.y + y.z + y.w);
+        put(cell, column, cell_row, n, l.x + l.y + l.z + l.w, e.x + e.y + e.z + e.w, y.x + y.y + y.z + y.w);
     } else if cell == 2u {
-        put(column * 2u, cell_row, (inside.x + inside.y) * f32(rows), l.x + l.y, e.x + e.y, y.x + y.y);
-        put(column * 2u + 1u, cell_row, (inside.z + inside.w) * f32(rows), l.z + l.w, e.z + e.w, y.z + y.w);
+        put(cell, column * 2u, cell_row, (inside.x + inside.y) * f32(rows), l.x + l.y, e.x + e.y, y.x + y.y);
+        put(cell, column * 2u + 1u, cell_row, (inside.z + inside.w) * f32(rows), l.z + l.w, e.z + e.w, y.z + y.w);
     } else {
-        put(column * 4u, cell_row, inside.x * f32(rows), l.x, e.x, y.x);
-        put(column * 4u + 1u, cell_row, inside.y * f32(rows), l.y, e.y, y.y);
-        put(column * 4u + 2u, cell_row, inside.z * f32(rows), l.z, e.z, y.z);
-        put(column * 4u + 3u, cell_row, inside.w * f32(rows), l.w, e.w, y.w);
+        put(cell, column * 4u, cell_row, inside.x * f32(rows), l.x, e.x, y.x);
+        put(cell, column * 4u + 1u, cell_row, inside.y * f32(rows), l.y, e.y, y.y);
+        put(cell, column * 4u + 2u, cell_row, inside.z * f32(rows), l.z, e.z, y.z);
+        put(cell, column * 4u + 3u, cell_row, inside.w * f32(rows), l.w, e.w, y.w);
     }
 }
 
-fn put(x: u32, y: u32, pixels: f32, laplacian: i32, energy: f32, brightness: i32) {
+fn put(cell: u32, x: u32, y: u32, pixels: f32, laplacian: i32, energy: f32, brightness: i32) {
     if pixels == 0.0 {
         return;
     }
     let per_pixel = 1.0 / pixels;
-    let value = vec4<f32>(
+    moments[index(vec2<u32>(x, y), (params.size.x + cell - 1u) / cell)] = vec4<f32>(
         f32(laplacian) * params.unit * per_pixel,
         energy * params.unit * params.unit * per_pixel,
         f32(brightness) / params.full_scale * per_pixel,
         0.0,
     );
-    textureStore(moments, vec2<u32>(x, y), value);
 }

@@ -6,14 +6,15 @@
 struct Params {
     // Of the result.
     size: vec2<u32>,
-    // Which one of four is decimated alone.
-    channel: u32,
+    // Of the plane.
+    source: vec2<u32>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var plane: texture_2d<f32>;
-@group(0) @binding(2) var half: texture_storage_2d<rgba32float, write>;
-@group(0) @binding(3) var half_gray: texture_storage_2d<r32float, write>;
+@group(0) @binding(1) var<storage, read> plane: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> half: array<vec4<f32>>;
+@group(0) @binding(3) var gray_plane: texture_2d<f32>;
+@group(0) @binding(4) var half_gray: texture_storage_2d<r32float, write>;
 
 // Two pixels of a row smoothed across, of the columns x and x + 2.
 struct Pair {
@@ -21,15 +22,19 @@ struct Pair {
     right: vec4<f32>,
 }
 
+fn at(x: i32, y: i32) -> vec4<f32> {
+    return plane[clamped_index(vec2<i32>(x, y), params.source)];
+}
+
 fn row(x: i32, y: i32) -> Pair {
-    let b = clamped(plane, vec2<i32>(x - 1, y));
-    let c = clamped(plane, vec2<i32>(x, y));
-    let d = clamped(plane, vec2<i32>(x + 1, y));
-    let e = clamped(plane, vec2<i32>(x + 2, y));
-    let f = clamped(plane, vec2<i32>(x + 3, y));
+    let b = at(x - 1, y);
+    let c = at(x, y);
+    let d = at(x + 1, y);
+    let e = at(x + 2, y);
+    let f = at(x + 3, y);
     return Pair(
-        (clamped(plane, vec2<i32>(x - 2, y)) + 4.0 * b + 6.0 * c + 4.0 * d + e) * (1.0 / 16.0),
-        (c + 4.0 * d + 6.0 * e + 4.0 * f + clamped(plane, vec2<i32>(x + 4, y))) * (1.0 / 16.0),
+        (at(x - 2, y) + 4.0 * b + 6.0 * c + 4.0 * d + e) * (1.0 / 16.0),
+        (c + 4.0 * d + 6.0 * e + 4.0 * f + at(x + 4, y)) * (1.0 / 16.0),
     );
 }
 
@@ -48,10 +53,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let d = row(x, 2 * i32(y) + 1);
         let e = row(x, 2 * i32(y) + 2);
         let first = (a.left + 4.0 * b.left + 6.0 * c.left + 4.0 * d.left + e.left) * (1.0 / 16.0);
-        textureStore(half, vec2<u32>(left, y), first);
+        half[index(vec2<u32>(left, y), params.size.x)] = first;
         if left + 1u < params.size.x {
             let second = (a.right + 4.0 * b.right + 6.0 * c.right + 4.0 * d.right + e.right) * (1.0 / 16.0);
-            textureStore(half, vec2<u32>(left + 1u, y), second);
+            half[index(vec2<u32>(left + 1u, y), params.size.x)] = second;
         }
         a = c;
         b = d;
@@ -60,8 +65,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 
 fn value(x: i32, y: i32) -> f32 {
-    let texel = clamped(plane, vec2<i32>(x, y));
-    return select(texel.x, texel.w, params.channel == 3u);
+    return clamped(gray_plane, vec2<i32>(x, y)).x;
 }
 
 fn gray_row(x: i32, y: i32) -> vec2<f32> {
@@ -74,7 +78,7 @@ fn gray_row(x: i32, y: i32) -> vec2<f32> {
     ) * (1.0 / 16.0);
 }
 
-// One channel: the first, or the fourth.
+// A plane of one channel.
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn gray(@builtin(global_invocation_id) id: vec3<u32>) {
     let top = id.y * 4u;

@@ -18,14 +18,20 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if any(id.xy >= params.size) {
         return;
     }
-    var value = textureLoad(prior, id.xy, 0).x;
     let band = textureLoad(energy, id.xy, 0).x + params.floor;
     let fine = textureLoad(finest, id.xy, 0).x;
-    for (var power = 0u; power < params.band_power; power++) {
-        value *= band;
-    }
-    for (var power = 0u; power < params.finest_power; power++) {
-        value *= fine;
-    }
+    let value = textureLoad(prior, id.xy, 0).x * power(band, params.band_power) * power(fine, params.finest_power);
     textureStore(weight, id.xy, vec4<f32>(value, 0.0, 0.0, 0.0));
+}
+
+// `base`^`exponent`, below 16. No loop and no branch: they cost more than the products.
+fn power(base: f32, exponent: u32) -> f32 {
+    let two = base * base;
+    let four = two * two;
+    let low = factor(exponent, 1u, base) * factor(exponent, 2u, two);
+    return low * factor(exponent, 4u, four) * factor(exponent, 8u, four * four);
+}
+
+fn factor(exponent: u32, bit: u32, value: f32) -> f32 {
+    return select(1.0, value, (exponent & bit) != 0u);
 }

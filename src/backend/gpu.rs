@@ -99,7 +99,7 @@ impl<'a> GpuBackend<'a> {
 
 impl Backend for GpuBackend<'_> {
     type Gray = gpu::Image;
-    type Rgba = gpu::Image;
+    type Rgba = gpu::Texels;
     type Color = gpu::Image;
     type Peak = gpu::peak::Peak;
 
@@ -188,7 +188,8 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn peak_add(&self, peak: Self::Peak, value: &Self::Gray) -> Self::Peak {
-        self.recorder.record(|encoder| self.peak.add(self.gpu, encoder, &peak, value))
+        self.recorder.record(|encoder| self.peak.add(self.gpu, encoder, &peak, value));
+        peak
     }
 
     fn peak_update(
@@ -199,7 +200,10 @@ impl Backend for GpuBackend<'_> {
         first: bool,
         last: bool,
     ) -> Self::Peak {
-        self.recorder.record(|encoder| self.peak.update(self.gpu, encoder, &peak, triple, level, first, last))
+        self.recorder.record(|encoder| {
+            self.peak.update(self.gpu, encoder, &peak, triple, level, first, last);
+        });
+        peak
     }
 
     fn offset(&self, peak: &Self::Peak, ratios: &[f32]) -> (Self::Gray, Self::Gray) {
@@ -229,7 +233,7 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn rgba_start(&self, size: Size) -> Self::Rgba {
-        self.recorder.record(|encoder| self.blend.start(self.gpu, encoder, size))
+        self.recorder.record(|encoder| self.gpu.zeros(encoder, size))
     }
 
     fn blend(
@@ -242,8 +246,9 @@ impl Backend for GpuBackend<'_> {
         level: f32,
     ) -> Self::Rgba {
         self.recorder.record(|encoder| {
-            self.blend.encode(self.gpu, encoder, &sum, depth, color, transform, gain, level)
-        })
+            self.blend.encode(self.gpu, encoder, &sum, depth, color, transform, gain, level);
+        });
+        sum
     }
 
     fn guide(&self, sum: &Self::Rgba) -> Self::Rgba {
@@ -262,7 +267,7 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn download_rgba(&self, plane: Self::Rgba) -> Result<Plane<[f32; 4]>> {
-        self.recorder.download(&plane)
+        self.recorder.download_texels(&plane)
     }
 
     fn smooth(&self, plane: &Self::Gray, offset: f32) -> Self::Gray {
@@ -307,15 +312,11 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn shrink_gray(&self, plane: &Self::Gray) -> Self::Gray {
-        self.recorder.record(|encoder| self.fusion().shrink.encode_gray(self.gpu, encoder, plane, 0))
+        self.recorder.record(|encoder| self.fusion().shrink.encode_gray(self.gpu, encoder, plane))
     }
 
     fn detail(&self, plane: &Self::Rgba, half: &Self::Rgba) -> (Self::Rgba, Self::Gray) {
-        self.recorder.record(|encoder| {
-            let band = self.fusion().detail.encode(self.gpu, encoder, plane, half);
-            let energy = self.fusion().shrink.encode_gray(self.gpu, encoder, &band, 3);
-            (band, energy)
-        })
+        self.recorder.record(|encoder| self.fusion().detail.encode(self.gpu, encoder, plane, half))
     }
 
     fn prior(
@@ -346,15 +347,23 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn fuse(&self, sum: Self::Rgba, band: &Self::Rgba, weight: &Self::Gray, skip: u32) -> Self::Rgba {
-        self.recorder.record(|encoder| self.fusion().fuse.encode(self.gpu, encoder, &sum, band, weight, skip))
+        let fuse = &self.fusion().fuse;
+        self.recorder.record(|encoder| fuse.encode(self.gpu, encoder, &sum, band, weight, skip));
+        sum
     }
 
     fn fuse_base(&self, sum: Self::Rgba, plane: &Self::Rgba, weight: &Self::Gray) -> Self::Rgba {
-        self.recorder.record(|encoder| self.fusion().fuse.encode_base(self.gpu, encoder, &sum, plane, weight))
+        let fuse = &self.fusion().fuse;
+        self.recorder.record(|encoder| fuse.encode_base(self.gpu, encoder, &sum, plane, weight));
+        sum
     }
 
     fn collapse(&self, sum: &Self::Rgba, half: &Self::Rgba, top: u32) -> Self::Rgba {
-        self.recorder.record(|encoder| self.fusion().collapse.encode(self.gpu, encoder, sum, half, top))
+        // Only what is looked at is bound: whole planes of large pictures are more than devices bind.
+        let first = (top / 2).saturating_sub(1);
+        let last = ((top + sum.size.height).div_ceil(2) + 1).min(half.size.height);
+        let (collapse, half) = (&self.fusion().collapse, half.rows(first..last));
+        self.recorder.record(|encoder| collapse.encode(self.gpu, encoder, sum, &half, top - 2 * first))
     }
 
     fn collapse_base(&self, sum: &Self::Rgba) -> Self::Rgba {
@@ -362,11 +371,7 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn rows(&self, plane: &Self::Rgba, rows: Range<u32>) -> Self::Rgba {
-        self.recorder.record(|encoder| {
-            let copy = self.gpu.rgba(Size::new(plane.size.width, rows.len() as u32));
-            self.gpu.copy_rows(encoder, plane, rows.start, &copy, 0, rows.len() as u32);
-            copy
-        })
+        plane.rows(rows)
     }
 
     fn rows_gray(&self, plane: &Self::Gray, rows: Range<u32>) -> Self::Gray {
@@ -378,14 +383,15 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn put_rows(&self, plane: Self::Rgba, at: u32, band: &Self::Rgba, rows: Range<u32>) -> Self::Rgba {
-        self.recorder.record(|encoder| {
-            self.gpu.copy_rows(encoder, band, rows.start, &plane, at, rows.len() as u32);
-        });
+        self.recorder.record(|encoder| self.gpu.copy_texels(encoder, band, rows, &plane, at));
         plane
     }
 
     fn put_rows_gray(&self, plane: Self::Gray, at: u32, band: &Self::Gray, rows: Range<u32>) -> Self::Gray {
-        self.put_rows(plane, at, band, rows)
+        self.recorder.record(|encoder| {
+            self.gpu.copy_rows(encoder, band, rows.start, &plane, at, rows.len() as u32);
+        });
+        plane
     }
 
     fn fusion_area(&self) -> usize {

@@ -209,7 +209,7 @@ pub trait Backend {
     /// Means of `sum`: the pyramid's base.
     fn collapse_base(&self, sum: &Self::Rgba) -> Self::Rgba;
 
-    /// A copy of some rows of `plane`.
+    /// Some rows of `plane`, which must not be changed while they are held.
     fn rows(&self, plane: &Self::Rgba, rows: Range<u32>) -> Self::Rgba;
 
     /// Likewise.

@@ -20,21 +20,25 @@ pub fn weigh(
     out.data.copy_from_slice(&prior.data);
     let rows = energy.data.par_chunks_exact(width).zip(finest.data.par_chunks_exact(width));
     out.data.par_chunks_exact_mut(width).zip(rows).for_each(|(out, (energy, finest))| {
-        for _ in 0..powers[0] {
-            multiply(out, energy, floor);
-        }
-        for _ in 0..powers[1] {
-            multiply(out, finest, 0.0);
-        }
+        weigh_row(out, energy, finest, floor, powers);
     });
     out
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn multiply(out: &mut [f32], factor: &[f32], floor: f32) {
-    for (out, factor) in out.iter_mut().zip(factor) {
-        *out *= factor + floor;
+fn weigh_row(out: &mut [f32], energy: &[f32], finest: &[f32], floor: f32, [band, fine]: [u32; 2]) {
+    for ((out, energy), finest) in out.iter_mut().zip(energy).zip(finest) {
+        *out = *out * power(energy + floor, band) * power(*finest, fine);
     }
+}
+
+/// `base`^`exponent`, below 16.
+#[inline(always)]
+fn power(base: f32, exponent: u32) -> f32 {
+    let factor = |bit: u32, value: f32| if exponent & bit == 0 { 1.0 } else { value };
+    let two = base * base;
+    let four = two * two;
+    factor(1, base) * factor(2, two) * factor(4, four) * factor(8, four * four)
 }
 
 #[cfg(test)]

@@ -51,19 +51,19 @@ impl Aggregate {
         weights.as_flattened_mut()[..AGGREGATE.len()].copy_from_slice(&AGGREGATE);
         let params = Params { size: dims(size), radius: AGGREGATE_RADIUS as u32, pad: [0], weights };
         let texels = Size::new(size.width.div_ceil(PACK), size.height);
-        let (packed, gathered) = (gpu.rgba(texels), gpu.gray(size));
+        let (packed, gathered) = (gpu.texels(texels), gpu.gray(size));
         self.across.encode_at(
             gpu,
             encoder,
             &params,
-            &[(1, Bind::Image(measure)), (2, Bind::Image(weight)), (3, Bind::Image(&packed))],
+            &[(1, Bind::Image(measure)), (2, Bind::Image(weight)), (3, Bind::Texels(&packed))],
             dims(texels),
         );
         self.down.encode_at(
             gpu,
             encoder,
             &params,
-            &[(4, Bind::Image(&packed)), (5, Bind::Image(&gathered))],
+            &[(4, Bind::Texels(&packed)), (5, Bind::Image(&gathered))],
             [texels.width, size.height.div_ceil(PACK)],
         );
         gathered

@@ -1,7 +1,7 @@
 //! Joint bilateral, confidence-weighted smoothing and filling of the depth map; `shaders/bilateral.wgsl`.
 
 use super::stage::{Bind, Kernel, dims};
-use super::{Gpu, Image};
+use super::{Gpu, Image, Texels};
 use crate::params::{FILL_DECAY, FILL_FAR, FILL_FLOOR, FILL_LEVELS, FILL_SIGMA};
 
 /// Mirrors `Params` of `bilateral.wgsl`.
@@ -43,7 +43,7 @@ impl Bilateral {
         encoder: &mut wgpu::CommandEncoder,
         depth: &Image,
         confidence: &Image,
-        guide: &Image,
+        guide: &Texels,
         levels: u32,
     ) -> Image {
         let size = depth.size;
@@ -56,19 +56,19 @@ impl Bilateral {
             slope: FILL_FAR,
             per_sigma2: 1.0 / (8.0 * FILL_SIGMA * FILL_SIGMA),
         };
-        let mut state = gpu.rgba(size);
-        let prime = [(1, Bind::Image(depth)), (2, Bind::Image(confidence)), (5, Bind::Image(&state))];
+        let mut state = gpu.texels(size);
+        let prime = [(1, Bind::Image(depth)), (2, Bind::Image(confidence)), (5, Bind::Texels(&state))];
         self.prime.encode_at(gpu, encoder, &params, &prime, dims(size));
         for level in 0..FILL_LEVELS {
             params.step = 1 << level;
             params.share *= FILL_DECAY;
-            let next = gpu.rgba(size);
-            let spread = [(3, Bind::Image(&state)), (4, Bind::Image(guide)), (5, Bind::Image(&next))];
+            let next = gpu.texels(size);
+            let spread = [(3, Bind::Texels(&state)), (4, Bind::Texels(guide)), (5, Bind::Texels(&next))];
             self.spread.encode_at(gpu, encoder, &params, &spread, dims(size));
             state = next;
         }
         let smoothed = gpu.gray(size);
-        let finish = [(3, Bind::Image(&state)), (6, Bind::Image(&smoothed))];
+        let finish = [(3, Bind::Texels(&state)), (6, Bind::Image(&smoothed))];
         self.finish.encode_at(gpu, encoder, &params, &finish, dims(size));
         smoothed
     }

@@ -1,13 +1,14 @@
 //! Puts fused bands together again; `shaders/collapse.wgsl`.
 
 use super::stage::{Bind, Kernel, dims};
-use super::{Gpu, Image};
+use super::{Gpu, Texels};
 
 /// Mirrors `Params` of `collapse.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub(super) struct Params {
     pub(super) size: [u32; 2],
+    pub(super) coarser: [u32; 2],
     pub(super) top: u32,
     pub(super) pad: [u32; 1],
 }
@@ -33,22 +34,22 @@ impl Collapse {
         &self,
         gpu: &Gpu,
         encoder: &mut wgpu::CommandEncoder,
-        sum: &Image,
-        half: &Image,
+        sum: &Texels,
+        half: &Texels,
         top: u32,
-    ) -> Image {
-        let picture = gpu.rgba(sum.size);
-        let params = Params { size: dims(sum.size), top, pad: [0] };
-        let bindings = [sum, half, &picture].map(Bind::Image);
-        self.collapse.encode(gpu, encoder, &params, &bindings, dims(sum.size));
+    ) -> Texels {
+        let picture = gpu.texels(sum.size);
+        let params = Params { size: dims(sum.size), coarser: dims(half.size), top, pad: [0] };
+        let bindings = [sum, half, &picture].map(Bind::Texels);
+        self.collapse.encode(gpu, encoder, &params, &bindings, dims(sum.size.grid(2)));
         picture
     }
 
     /// Records the weighted mean alone.
-    pub fn encode_base(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, sum: &Image) -> Image {
-        let picture = gpu.rgba(sum.size);
-        let params = Params { size: dims(sum.size), top: 0, pad: [0] };
-        let bindings = [(1, Bind::Image(sum)), (3, Bind::Image(&picture))];
+    pub fn encode_base(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, sum: &Texels) -> Texels {
+        let picture = gpu.texels(sum.size);
+        let params = Params { size: dims(sum.size), coarser: [0; 2], top: 0, pad: [0] };
+        let bindings = [(1, Bind::Texels(sum)), (3, Bind::Texels(&picture))];
         self.base.encode_at(gpu, encoder, &params, &bindings, dims(sum.size));
         picture
     }

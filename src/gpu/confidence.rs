@@ -63,14 +63,14 @@ impl Confidence {
             behind: rule.behind,
             pad: [0],
         };
-        let (sums, trusted) = (gpu.rgba(size), gpu.gray(size));
-        let across = [(1, Bind::Image(raw)), (4, Bind::Image(&sums))];
+        let (sums, trusted) = (gpu.texels(size), gpu.gray(size));
+        let across = [(1, Bind::Image(raw)), (4, Bind::Texels(&sums))];
         self.across.encode_at(gpu, encoder, &params, &across, dims(size));
         let down = [
             (1, Bind::Image(raw)),
             (2, Bind::Image(filled)),
             (3, Bind::Image(height)),
-            (5, Bind::Image(&sums)),
+            (5, Bind::Texels(&sums)),
             (6, Bind::Image(&trusted)),
         ];
         self.down.encode_at(gpu, encoder, &params, &down, dims(size));

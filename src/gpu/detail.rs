@@ -1,7 +1,8 @@
 //! A band of the Laplacian pyramid and its energy; `shaders/detail.wgsl`.
 
+use super::shrink::ROWS;
 use super::stage::{Bind, Kernel, dims};
-use super::{Gpu, Image};
+use super::{Gpu, Image, Texels};
 use crate::params::ENERGY_SCALE;
 
 /// Mirrors `Params` of `detail.wgsl`.
@@ -15,27 +16,36 @@ pub(super) struct Params {
 
 /// The stage.
 pub struct Detail {
-    kernel: Kernel,
+    detail: Kernel,
+    decimate: Kernel,
 }
 
 impl Detail {
-    /// Builds the pipeline.
+    /// Builds the pipelines.
     pub fn new(gpu: &Gpu) -> Self {
-        Self { kernel: Kernel::new(gpu, "detail", "main", include_str!("../../shaders/detail.wgsl")) }
+        let source = include_str!("../../shaders/detail.wgsl");
+        Self {
+            detail: Kernel::new(gpu, "detail", "main", source),
+            decimate: Kernel::new(gpu, "detail decimate", "decimate", source),
+        }
     }
 
-    /// Records `plane` less `half` expanded, with the band's energy in the fourth channel.
+    /// Records `plane` less `half` expanded, and the band's energy decimated like `half`.
     pub fn encode(
         &self,
         gpu: &Gpu,
         encoder: &mut wgpu::CommandEncoder,
-        plane: &Image,
-        half: &Image,
-    ) -> Image {
-        let band = gpu.rgba(plane.size);
+        plane: &Texels,
+        half: &Texels,
+    ) -> (Texels, Image) {
+        let (band, squares) = (gpu.texels(plane.size), gpu.texels(half.size));
         let params = Params { size: dims(plane.size), scale: ENERGY_SCALE, pad: [0] };
-        let bindings = [plane, half, &band].map(Bind::Image);
-        self.kernel.encode(gpu, encoder, &params, &bindings, dims(half.size));
-        band
+        let bindings = [plane, half, &band, &squares].map(Bind::Texels);
+        self.detail.encode(gpu, encoder, &params, &bindings, dims(half.size));
+        let energy = gpu.gray(half.size);
+        let bindings = [(5, Bind::Texels(&squares)), (6, Bind::Image(&energy))];
+        let invocations = [half.size.width, half.size.height.div_ceil(ROWS)];
+        self.decimate.encode_at(gpu, encoder, &params, &bindings, invocations);
+        (band, energy)
     }
 }

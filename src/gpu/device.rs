@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::image::Pool;
+use super::texels::Buffers;
 use crate::error::{Error, Result};
 
 /// A compute adapter as the system offers it.
@@ -110,6 +111,7 @@ pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pool: Mutex<Pool>,
+    pub(super) buffers: Mutex<Buffers>,
     /// What is on its way to the device.
     pub(super) belt: Mutex<wgpu::util::StagingBelt>,
     /// The first error that no call reported: out of memory, a command that failed validation.
@@ -167,6 +169,7 @@ impl Gpu {
             belt,
             queue,
             pool: Mutex::new(Pool::default()),
+            buffers: Mutex::new(Buffers::default()),
             fault,
             name: adapter.name.clone(),
             max_texture_side: limits.max_texture_dimension_2d,

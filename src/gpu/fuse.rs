@@ -1,7 +1,7 @@
 //! Adds a frame's band to the fused picture's; `shaders/fuse.wgsl`.
 
 use super::stage::{Bind, Kernel, dims};
-use super::{Gpu, Image};
+use super::{Gpu, Image, Texels};
 
 /// Mirrors `Params` of `fuse.wgsl`.
 #[repr(C)]
@@ -28,36 +28,32 @@ impl Fuse {
         }
     }
 
-    /// Records `sum` plus `band` by `weight`, which lies on half its grid; row 0 of `sum` is row `skip` (even) of `band`.
+    /// Records the adding to `sum` of `band` by `weight`, which lies on half its grid; row 0 of `sum` is row `skip` (even) of `band`.
     pub fn encode(
         &self,
         gpu: &Gpu,
         encoder: &mut wgpu::CommandEncoder,
-        sum: &Image,
-        band: &Image,
+        sum: &Texels,
+        band: &Texels,
         weight: &Image,
         skip: u32,
-    ) -> Image {
+    ) {
         let params = Params { size: dims(sum.size), skip, pad: [0] };
-        let total = gpu.rgba(sum.size);
-        let bindings = [sum, band, weight, &total].map(Bind::Image);
+        let bindings = [Bind::Texels(sum), Bind::Texels(band), Bind::Image(weight)];
         self.fuse.encode(gpu, encoder, &params, &bindings, dims(sum.size.grid(2)));
-        total
     }
 
-    /// Records `sum` plus the pyramid's base by `weight`, which lies on its grid.
+    /// Records the adding to `sum` of the pyramid's base by `weight`, which lies on its grid.
     pub fn encode_base(
         &self,
         gpu: &Gpu,
         encoder: &mut wgpu::CommandEncoder,
-        sum: &Image,
-        plane: &Image,
+        sum: &Texels,
+        plane: &Texels,
         weight: &Image,
-    ) -> Image {
+    ) {
         let params = Params { size: dims(sum.size), skip: 0, pad: [0] };
-        let total = gpu.rgba(sum.size);
-        let bindings = [sum, plane, weight, &total].map(Bind::Image);
+        let bindings = [Bind::Texels(sum), Bind::Texels(plane), Bind::Image(weight)];
         self.base.encode(gpu, encoder, &params, &bindings, dims(sum.size));
-        total
     }
 }

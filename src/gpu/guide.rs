@@ -1,7 +1,7 @@
 //! The picture that guides the fill; `shaders/guide.wgsl`.
 
 use super::stage::{Bind, Kernel, dims};
-use super::{Gpu, Image};
+use super::{Gpu, Texels};
 
 /// Mirrors `Params` of `guide.wgsl`.
 #[repr(C)]
@@ -22,9 +22,9 @@ impl Guide {
     }
 
     /// Records the mean colour of `sum` (see [`super::blend::Blend::encode`]) smoothed by 1-2-1 across and down.
-    pub fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, sum: &Image) -> Image {
-        let softened = gpu.rgba(sum.size);
-        let bindings = [Bind::Image(sum), Bind::Image(&softened)];
+    pub fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, sum: &Texels) -> Texels {
+        let softened = gpu.texels(sum.size);
+        let bindings = [Bind::Texels(sum), Bind::Texels(&softened)];
         self.kernel.encode(gpu, encoder, &Params { size: dims(sum.size) }, &bindings, dims(sum.size));
         softened
     }

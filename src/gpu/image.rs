@@ -44,8 +44,7 @@ impl Pool {
         if unused > KEPT {
             self.textures.retain(|texture| !free(texture));
         }
-        let written_by_shaders =
-            matches!(format, wgpu::TextureFormat::R32Float | wgpu::TextureFormat::Rgba32Float);
+        let written_by_shaders = format == wgpu::TextureFormat::R32Float;
         let mut usage = wgpu::TextureUsages::TEXTURE_BINDING
             | wgpu::TextureUsages::COPY_DST
             | wgpu::TextureUsages::COPY_SRC;
@@ -91,12 +90,7 @@ impl Gpu {
         self.image(size, wgpu::TextureFormat::R32Float)
     }
 
-    /// An uninitialised plane of four floats a pixel.
-    pub(crate) fn rgba(&self, size: Size) -> Image {
-        self.image(size, wgpu::TextureFormat::Rgba32Float)
-    }
-
-    /// Waits, and lets go of textures that nobody holds.
+    /// Waits, and lets go of textures and buffers that nobody holds.
     ///
     /// # Errors
     /// [`crate::error::Error::Device`] as for every wait.
@@ -104,6 +98,7 @@ impl Gpu {
         let mut pool = self.pool.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         pool.textures.retain(|texture| Arc::strong_count(texture) > 1);
         drop(pool);
+        self.buffers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).trim();
         self.wait()
     }
 
@@ -122,6 +117,32 @@ impl Gpu {
         let full_row = image.size.width as usize * texel_bytes(image) as usize;
         let stride = full_row.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
         let count = rows.len() as u32;
+        let pad = Some((full_row, pixel_bytes));
+        self.stage(encoder, stride, rows, pad, |encoder, staging| {
+            let layout = wgpu::TexelCopyBufferLayout {
+                offset: staging.offset(),
+                bytes_per_row: Some(stride as u32),
+                rows_per_image: None,
+            };
+            encoder.copy_buffer_to_texture(
+                wgpu::TexelCopyBufferInfo { buffer: staging.buffer(), layout },
+                image.texture.as_image_copy(),
+                extent(Size::new(image.size.width, count)),
+            );
+        });
+    }
+
+    /// Puts `rows`, `stride` bytes apart, where the device can copy them from, and lets `copy` record that.
+    ///
+    /// With `pad`, rows shorter than its first are padded with their last bytes, as many as its second.
+    pub(super) fn stage<R: AsRef<[u8]>>(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        stride: usize,
+        rows: impl ExactSizeIterator<Item = R>,
+        pad: Option<(usize, usize)>,
+        copy: impl FnOnce(&mut wgpu::CommandEncoder, wgpu::BufferSlice<'_>),
+    ) {
         let Some(size) = wgpu::BufferSize::new((stride * rows.len()) as u64) else { return };
         let alignment = const { wgpu::BufferSize::new(STAGING_ALIGNMENT).expect("not zero") };
         let mut belt = self.belt.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -131,22 +152,15 @@ impl Gpu {
         for (y, row) in rows.enumerate() {
             let (start, row) = (y * stride, row.as_ref());
             view.slice(start..start + row.len()).copy_from_slice(row);
-            let last = &row[row.len() - pixel_bytes..];
-            for at in (start + row.len()..start + full_row).step_by(pixel_bytes) {
-                view.slice(at..at + pixel_bytes).copy_from_slice(last);
+            if let Some((full_row, pixel_bytes)) = pad {
+                let last = &row[row.len() - pixel_bytes..];
+                for at in (start + row.len()..start + full_row).step_by(pixel_bytes) {
+                    view.slice(at..at + pixel_bytes).copy_from_slice(last);
+                }
             }
         }
         drop(view);
-        let layout = wgpu::TexelCopyBufferLayout {
-            offset: staging.offset(),
-            bytes_per_row: Some(stride as u32),
-            rows_per_image: None,
-        };
-        encoder.copy_buffer_to_texture(
-            wgpu::TexelCopyBufferInfo { buffer: staging.buffer(), layout },
-            image.texture.as_image_copy(),
-            extent(Size::new(image.size.width, count)),
-        );
+        copy(encoder, staging);
     }
 
     /// Records the copy of `plane` to the device.
@@ -214,24 +228,11 @@ impl Gpu {
         );
     }
 
-    /// Records the copy of a plane of four floats a pixel to the device.
-    pub fn upload_rgba(&self, encoder: &mut wgpu::CommandEncoder, plane: &Plane<[f32; 4]>) -> Image {
-        let image = self.rgba(plane.size);
-        let rows = bytemuck::cast_slice::<_, u8>(&plane.data).chunks_exact(plane.size.width as usize * 16);
-        self.write(encoder, &image, rows, 16);
-        image
-    }
-
     /// Records the copy of `image` into a fresh buffer; rows are padded to 256 bytes.
     pub(super) fn read_into_buffer(&self, image: &Image, encoder: &mut wgpu::CommandEncoder) -> wgpu::Buffer {
         let stride =
             (image.size.width * texel_bytes(image)).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("readback"),
-            size: u64::from(stride) * u64::from(image.size.height),
-            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
-            mapped_at_creation: false,
-        });
+        let buffer = self.readback(u64::from(stride) * u64::from(image.size.height));
         let layout =
             wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(stride), rows_per_image: None };
         encoder.copy_texture_to_buffer(
@@ -240,6 +241,16 @@ impl Gpu {
             extent(image.size),
         );
         buffer
+    }
+
+    /// A buffer of `bytes` bytes that can be read.
+    pub(super) fn readback(&self, bytes: u64) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("readback"),
+            size: bytes,
+            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        })
     }
 
     /// Waits for submitted work and hands the bytes of `buffer` to `read`.

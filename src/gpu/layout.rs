@@ -26,7 +26,7 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         bilateral { size, step, share, far, floor, slope, per_sigma2 }
         blend { size, gain, level, xx }
         blocks { size, blocks }
-        collapse { size, top }
+        collapse { size, coarser, top }
         confidence { size, radius, per_window, sigma2, low, high, peak_power, smooth_power, soft, behind }
         detail { size, scale }
         distance { frames, blocks }
@@ -40,9 +40,9 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         place { size, levels }
         prior { size, frame, top, level, half, radius, wide, floor, uncovered, guessed, xx }
         reduce { size }
-        resample { size, first, top, xx, centre, unit, sharpness, rows, gains }
+        resample { size, first, top, xx, centre, unit, sharpness, rows, run, gains }
         sharpness { size, origin, begin, end, strip, full_scale, unit }
-        shrink { size, channel }
+        shrink { size, source }
         smooth { size, offset }
         vote { size, radius, cells, floor }
         warp { size, gain, xx, replicate }

@@ -37,8 +37,8 @@ impl Offset {
         let table = table(gpu, "ratios", ratios);
         let params = Params { size: dims(size), levels: ratios.len() as f32, pad: [0] };
         let bindings = [
-            Bind::Image(&peak.triple),
-            Bind::Image(&peak.place),
+            Bind::Texels(&peak.triple),
+            Bind::Texels(&peak.place),
             Bind::Buffer(&table),
             Bind::Image(&depth),
             Bind::Image(&height),

@@ -1,7 +1,7 @@
 //! The running depth argmax, with the three values that the sub-level fit needs; `shaders/peak.wgsl`.
 
 use super::stage::{Bind, Kernel, dims};
-use super::{Gpu, Image};
+use super::{Gpu, Image, Texels};
 use crate::frame::Size;
 
 /// Mirrors `Params` of `peak.wgsl`.
@@ -16,12 +16,12 @@ pub(super) struct Params {
 }
 
 /// The best triple so far, per cell.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Peak {
     /// Values before, at and after the middle of the best triple, and the value by which it won.
-    pub triple: Image,
+    pub triple: Texels,
     /// Index of its middle level, sum of all values so far, and two unused.
-    pub place: Image,
+    pub place: Texels,
 }
 
 /// The stage.
@@ -44,20 +44,17 @@ impl PeakSearch {
 
     /// Records the state before any level.
     pub fn start(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, size: Size) -> Peak {
-        let peak = Peak { triple: gpu.rgba(size), place: gpu.rgba(size) };
-        let bindings = [(6, Bind::Image(&peak.triple)), (7, Bind::Image(&peak.place))];
+        let peak = Peak { triple: gpu.texels(size), place: gpu.texels(size) };
+        let bindings = [(1, Bind::Texels(&peak.triple)), (2, Bind::Texels(&peak.place))];
         self.start.encode_at(gpu, encoder, &params(size, 0, false, false), &bindings, dims(size));
         peak
     }
 
     /// Records the adding of `value` to the sums only: the first two levels complete no triple.
-    pub fn add(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, peak: &Peak, value: &Image) -> Peak {
+    pub fn add(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, peak: &Peak, value: &Image) {
         let size = value.size;
-        let next = Peak { triple: peak.triple.clone(), place: gpu.rgba(size) };
-        let bindings =
-            [(2, Bind::Image(&peak.place)), (5, Bind::Image(value)), (7, Bind::Image(&next.place))];
+        let bindings = [(2, Bind::Texels(&peak.place)), (5, Bind::Image(value))];
         self.add.encode_at(gpu, encoder, &params(size, 0, false, false), &bindings, dims(size));
-        next
     }
 
     /// Records the taking in of the triple (`before`, `middle`, `after`) with `after` new; `level` is the index of
@@ -72,13 +69,11 @@ impl PeakSearch {
         level: u32,
         first: bool,
         last: bool,
-    ) -> Peak {
+    ) {
         let size = after.size;
-        let next = Peak { triple: gpu.rgba(size), place: gpu.rgba(size) };
-        let images = [&peak.triple, &peak.place, before, middle, after, &next.triple, &next.place];
-        let params = params(size, level, first, last);
-        self.advance.encode(gpu, encoder, &params, &images.map(Bind::Image), dims(size));
-        next
+        let [before, middle, after] = [before, middle, after].map(Bind::Image);
+        let bindings = [Bind::Texels(&peak.triple), Bind::Texels(&peak.place), before, middle, after];
+        self.advance.encode(gpu, encoder, &params(size, level, first, last), &bindings, dims(size));
     }
 }
 

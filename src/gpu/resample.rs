@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::stage::{Bind, Kernel, dims};
-use super::{Gpu, Image};
+use super::{Gpu, Texels};
 use crate::frame::{Pixels, Size};
 use crate::gains::{GainField, TERMS};
 use crate::params::CUBIC;
@@ -23,27 +23,23 @@ pub(super) struct Params {
     pub(super) sharpness: f32,
     /// Rows of the photo that are there.
     pub(super) rows: f32,
-    pub(super) pad: [u32; 3],
+    pub(super) run: u32,
+    pub(super) pad: [u32; 2],
     pub(super) gains: [[f32; 4]; TERMS],
 }
 
-/// Rows that an invocation of the second pass makes.
-const ROWS: u32 = 4;
+/// Rows that an invocation makes: three more of the photo are looked at.
+const RUN: u32 = 16;
 
 /// The stage.
 pub struct Resample {
-    across: Kernel,
-    down: Kernel,
+    kernel: Kernel,
 }
 
 impl Resample {
-    /// Builds the pipelines.
+    /// Builds the pipeline.
     pub fn new(gpu: &Gpu) -> Self {
-        let source = include_str!("../../shaders/resample.wgsl");
-        Self {
-            across: Kernel::new(gpu, "resample across", "across", source),
-            down: Kernel::new(gpu, "resample down", "down", source),
-        }
+        Self { kernel: Kernel::new(gpu, "resample", "main", include_str!("../../shaders/resample.wgsl")) }
     }
 
     /// Records rows `rows` of `pixels` seen from the reference of `size`, evened out by `gains`.
@@ -57,13 +53,12 @@ impl Resample {
         gains: &GainField,
         size: Size,
         rows: Range<u32>,
-    ) -> Image {
+    ) -> Texels {
         let source = transform.source_rows(pixels.size(), 0..size.width, rows.clone());
         let photo = gpu.upload_rows(encoder, pixels, &source);
-        let columns = gpu.rgba(Size::new(size.width, photo.size.height));
-        let out = gpu.rgba(Size::new(size.width, rows.len() as u32));
-        let mut params = Params {
-            size: [size.width, source.len() as u32],
+        let out = gpu.texels(Size::new(size.width, rows.len() as u32));
+        let params = Params {
+            size: dims(out.size),
             first: source.start as f32,
             top: rows.start as f32,
             xx: transform.to_f32(),
@@ -71,15 +66,13 @@ impl Resample {
             unit: 2.0 / size.width as f32,
             sharpness: CUBIC,
             rows: source.len() as f32,
-            pad: [0; 3],
+            run: RUN,
+            pad: [0; 2],
             gains: gains.to_f32(),
         };
-        let bindings = [(1, Bind::Image(&photo)), (2, Bind::Image(&columns))];
-        self.across.encode_at(gpu, encoder, &params, &bindings, params.size);
-        params.size = dims(out.size);
-        let bindings = [(3, Bind::Image(&columns)), (4, Bind::Image(&out))];
-        let invocations = [out.size.width, out.size.height.div_ceil(ROWS)];
-        self.down.encode_at(gpu, encoder, &params, &bindings, invocations);
+        let bindings = [Bind::Image(&photo), Bind::Texels(&out)];
+        let invocations = [out.size.width, out.size.height.div_ceil(RUN)];
+        self.kernel.encode(gpu, encoder, &params, &bindings, invocations);
         out
     }
 }

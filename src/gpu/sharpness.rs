@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::stage::{Bind, Kernel, TILE, dims};
-use super::{Gpu, Image};
+use super::{Gpu, Image, Texels};
 use crate::frame::{Luma, Size};
 use crate::params::LAPLACIAN_UNIT;
 
@@ -63,9 +63,9 @@ impl Sharpness {
         luma: &Luma,
         cell: u32,
         band_rows: u32,
-    ) -> Image {
+    ) -> Texels {
         let size = luma.size();
-        let moments = gpu.rgba(size.grid(cell));
+        let moments = gpu.texels(size.grid(cell));
         let fits = gpu.max_texture_side - 2 * HALO;
         let band = (band_rows.min(fits) / STRIP).max(1) * STRIP;
         for begin in (0..size.height).step_by(band as usize) {
@@ -90,7 +90,7 @@ impl Sharpness {
                 gpu,
                 encoder,
                 &params,
-                &[Bind::Image(&packed), Bind::Image(&moments)],
+                &[Bind::Image(&packed), Bind::Texels(&moments)],
                 invocations,
             );
         }

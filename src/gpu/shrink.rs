@@ -1,15 +1,15 @@
 //! Halves a plane for the pyramid; `shaders/shrink.wgsl`.
 
 use super::stage::{Bind, Kernel, dims};
-use super::{Gpu, Image};
+use super::{Gpu, Image, Texels};
+use crate::frame::Size;
 
 /// Mirrors `Params` of `shrink.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub(super) struct Params {
     pub(super) size: [u32; 2],
-    pub(super) channel: u32,
-    pub(super) pad: [u32; 1],
+    pub(super) source: [u32; 2],
 }
 
 /// Rows of the result that an invocation makes.
@@ -34,22 +34,18 @@ impl Shrink {
     }
 
     /// Records a plane of four channels smoothed and decimated by 2.
-    pub fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, plane: &Image) -> Image {
-        let half = gpu.rgba(plane.size.grid(2));
-        record(&self.shrink, gpu, encoder, plane, (2, &half), 0);
+    pub fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, plane: &Texels) -> Texels {
+        let half = gpu.texels(plane.size.grid(2));
+        let bindings = [(1, Bind::Texels(plane)), (2, Bind::Texels(&half))];
+        record(&self.shrink, gpu, encoder, plane.size, &bindings);
         half
     }
 
-    /// Records one channel of a plane, the first (0) or the fourth (3), smoothed and decimated by 2.
-    pub fn encode_gray(
-        &self,
-        gpu: &Gpu,
-        encoder: &mut wgpu::CommandEncoder,
-        plane: &Image,
-        channel: u32,
-    ) -> Image {
+    /// Records a plane of one channel smoothed and decimated by 2.
+    pub fn encode_gray(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, plane: &Image) -> Image {
         let half = gpu.gray(plane.size.grid(2));
-        record(&self.gray, gpu, encoder, plane, (3, &half), channel);
+        let bindings = [(3, Bind::Image(plane)), (4, Bind::Image(&half))];
+        record(&self.gray, gpu, encoder, plane.size, &bindings);
         half
     }
 }
@@ -58,12 +54,10 @@ fn record(
     kernel: &Kernel,
     gpu: &Gpu,
     encoder: &mut wgpu::CommandEncoder,
-    plane: &Image,
-    (number, half): (u32, &Image),
-    channel: u32,
+    source: Size,
+    bindings: &[(u32, Bind<'_>)],
 ) {
-    let [across, down] = dims(half.size);
-    let bindings = [(1, Bind::Image(plane)), (number, Bind::Image(half))];
-    let params = Params { size: [across, down], channel, pad: [0] };
-    kernel.encode_at(gpu, encoder, &params, &bindings, [across.div_ceil(COLUMNS), down.div_ceil(ROWS)]);
+    let [across, down] = dims(source.grid(2));
+    let params = Params { size: [across, down], source: dims(source) };
+    kernel.encode_at(gpu, encoder, &params, bindings, [across.div_ceil(COLUMNS), down.div_ceil(ROWS)]);
 }

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use wgpu::util::DeviceExt;
 
-use super::{Gpu, Image};
+use super::{Gpu, Image, Texels};
 use crate::error::Result;
 use crate::frame::{Plane, Size};
 
@@ -23,6 +23,7 @@ pub(super) struct Kernel {
 #[derive(Clone, Copy)]
 pub(super) enum Bind<'a> {
     Image(&'a Image),
+    Texels(&'a Texels),
     Buffer(&'a wgpu::Buffer),
 }
 
@@ -80,13 +81,14 @@ impl Kernel {
             .iter()
             .map(|(_, binding)| match binding {
                 Bind::Image(image) => Some(image.view()),
-                Bind::Buffer(_) => None,
+                Bind::Texels(_) | Bind::Buffer(_) => None,
             })
             .collect();
         let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: uniform.as_entire_binding() }];
         for ((number, binding), view) in bindings.iter().zip(&views) {
             let resource = match (binding, view) {
                 (Bind::Image(_), Some(view)) => wgpu::BindingResource::TextureView(view),
+                (Bind::Texels(texels), _) => texels.binding(),
                 (Bind::Buffer(buffer), _) => buffer.as_entire_binding(),
                 (Bind::Image(_), None) => unreachable!("every image has its view"),
             };
@@ -173,12 +175,7 @@ impl<'a> Recorder<'a> {
     /// # Errors
     /// [`crate::error::Error::Device`] if the device was lost.
     pub fn download_buffer(&self, buffer: &wgpu::Buffer) -> Result<Vec<f32>> {
-        let target = self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("readback"),
-            size: buffer.size(),
-            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
-            mapped_at_creation: false,
-        });
+        let target = self.gpu.readback(buffer.size());
         self.record(|encoder| encoder.copy_buffer_to_buffer(buffer, 0, &target, 0, buffer.size()));
         self.submit();
         self.gpu.map_read(&target, |bytes| bytemuck::cast_slice(bytes).to_vec())

@@ -1,7 +1,7 @@
 //! Variance of the Laplacian in a square window of cells; `shaders/window.wgsl`.
 
 use super::stage::{Bind, Kernel, dims};
-use super::{Gpu, Image};
+use super::{Gpu, Image, Texels};
 
 /// Mirrors `Params` of `window.wgsl`.
 #[repr(C)]
@@ -34,26 +34,26 @@ impl Window {
         &self,
         gpu: &Gpu,
         encoder: &mut wgpu::CommandEncoder,
-        moments: &Image,
+        moments: &Texels,
         radius: u32,
     ) -> (Image, Image) {
         let size = moments.size;
         let side = (2 * radius + 1) as f32;
         let params = Params { size: dims(size), radius: radius as i32, per_window: 1.0 / (side * side) };
-        let sums = gpu.rgba(size);
+        let sums = gpu.texels(size);
         let (measure, luma) = (gpu.gray(size), gpu.gray(size));
         self.across.encode_at(
             gpu,
             encoder,
             &params,
-            &[(1, Bind::Image(moments)), (2, Bind::Image(&sums))],
+            &[(1, Bind::Texels(moments)), (2, Bind::Texels(&sums))],
             dims(size),
         );
         self.down.encode_at(
             gpu,
             encoder,
             &params,
-            &[(1, Bind::Image(&sums)), (3, Bind::Image(&measure)), (4, Bind::Image(&luma))],
+            &[(1, Bind::Texels(&sums)), (3, Bind::Image(&measure)), (4, Bind::Image(&luma))],
             dims(size),
         );
         (measure, luma)

@@ -26,7 +26,7 @@ fn twins_agree() {
                 let recorder = Recorder::new(&gpu);
                 let smoothed = recorder.record(|encoder| {
                     let (depth, confidence) = (gpu.upload(encoder, &depth), gpu.upload(encoder, confidence));
-                    let guide = gpu.upload_rgba(encoder, &guide);
+                    let guide = gpu.upload_texels(encoder, &guide);
                     stage.encode(&gpu, encoder, &depth, &confidence, &guide, LEVELS)
                 });
                 let expected = nearfar::cpu::bilateral::bilateral(&depth, confidence, &guide, LEVELS);

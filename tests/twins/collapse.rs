@@ -29,10 +29,10 @@ fn bands_agree() {
             let (top, sum) = (rows.start, sum.rows(rows));
             let recorder = Recorder::new(&gpu);
             let picture = recorder.record(|encoder| {
-                let (sum, half) = (gpu.upload_rgba(encoder, &sum), gpu.upload_rgba(encoder, &half));
+                let (sum, half) = (gpu.upload_texels(encoder, &sum), gpu.upload_texels(encoder, &half));
                 stage.encode(&gpu, encoder, &sum, &half, top)
             });
-            let actual = recorder.download(&picture).unwrap();
+            let actual = recorder.download_texels(&picture).unwrap();
             assert_same("collapse", &collapse(&sum, &half, top), &actual, TOLERANCE);
         }
     }
@@ -46,9 +46,14 @@ fn bases_agree() {
         let sum = sums(size, 213);
         let recorder = Recorder::new(&gpu);
         let picture = recorder.record(|encoder| {
-            let sum = gpu.upload_rgba(encoder, &sum);
+            let sum = gpu.upload_texels(encoder, &sum);
             stage.encode_base(&gpu, encoder, &sum)
         });
-        assert_same("collapse base", &collapse_base(&sum), &recorder.download(&picture).unwrap(), TOLERANCE);
+        assert_same(
+            "collapse base",
+            &collapse_base(&sum),
+            &recorder.download_texels(&picture).unwrap(),
+            TOLERANCE,
+        );
     }
 }

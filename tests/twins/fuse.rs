@@ -27,17 +27,17 @@ fn bands_agree() {
             let part = Size::new(size.width, rows.len() as u32);
             let mut expected = Plane::filled(part, [0.0; 4]);
             let recorder = Recorder::new(&gpu);
-            let mut sum = recorder.record(|encoder| gpu.upload_rgba(encoder, &expected));
+            let sum = recorder.record(|encoder| gpu.upload_texels(encoder, &expected));
             for frame in 0..4 {
                 let band = inputs::random_band(size, 191 + frame);
                 let weight = weights(size.grid(2), 195 + frame);
                 fuse(&mut expected, &band, &weight, rows.start);
-                sum = recorder.record(|encoder| {
-                    let (band, weight) = (gpu.upload_rgba(encoder, &band), gpu.upload(encoder, &weight));
-                    stage.encode(&gpu, encoder, &sum, &band, &weight, rows.start)
+                recorder.record(|encoder| {
+                    let (band, weight) = (gpu.upload_texels(encoder, &band), gpu.upload(encoder, &weight));
+                    stage.encode(&gpu, encoder, &sum, &band, &weight, rows.start);
                 });
             }
-            assert_same("fuse", &expected, &recorder.download(&sum).unwrap(), TOLERANCE);
+            assert_same("fuse", &expected, &recorder.download_texels(&sum).unwrap(), TOLERANCE);
         }
     }
 }
@@ -49,15 +49,15 @@ fn bases_agree() {
     for size in inputs::SIZES {
         let mut expected = inputs::random_rgba(size, 201);
         let recorder = Recorder::new(&gpu);
-        let mut sum = recorder.record(|encoder| gpu.upload_rgba(encoder, &expected));
+        let sum = recorder.record(|encoder| gpu.upload_texels(encoder, &expected));
         for frame in 0..3 {
             let (plane, weight) = (inputs::random_band(size, 202 + frame), weights(size, 205 + frame));
             fuse_base(&mut expected, &plane, &weight);
-            sum = recorder.record(|encoder| {
-                let (plane, weight) = (gpu.upload_rgba(encoder, &plane), gpu.upload(encoder, &weight));
-                stage.encode_base(&gpu, encoder, &sum, &plane, &weight)
+            recorder.record(|encoder| {
+                let (plane, weight) = (gpu.upload_texels(encoder, &plane), gpu.upload(encoder, &weight));
+                stage.encode_base(&gpu, encoder, &sum, &plane, &weight);
             });
         }
-        assert_same("fuse base", &expected, &recorder.download(&sum).unwrap(), TOLERANCE);
+        assert_same("fuse base", &expected, &recorder.download_texels(&sum).unwrap(), TOLERANCE);
     }
 }

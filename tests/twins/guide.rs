@@ -17,13 +17,13 @@ fn twins_agree() {
         for sum in [holes, inputs::picture_rgba(size)] {
             let recorder = Recorder::new(&gpu);
             let softened = recorder.record(|encoder| {
-                let sum = gpu.upload_rgba(encoder, &sum);
+                let sum = gpu.upload_texels(encoder, &sum);
                 stage.encode(&gpu, encoder, &sum)
             });
             assert_same(
                 "guide",
                 &nearfar::cpu::guide::guide(&sum),
-                &recorder.download(&softened).unwrap(),
+                &recorder.download_texels(&softened).unwrap(),
                 TOLERANCE,
             );
         }

@@ -29,7 +29,7 @@ fn on_gpu(
 ) -> Plane<[f32; 4]> {
     let recorder = Recorder::new(gpu);
     let image = recorder.record(|encoder| stage.encode(gpu, encoder, pixels, transform, gains, size, rows));
-    recorder.download(&image).unwrap()
+    recorder.download_texels(&image).unwrap()
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn packed(moments: &Moments) -> Plane<[f32; 4]> {
 fn on_gpu(gpu: &Gpu, stage: &Sharpness, luma: &Luma, cell: u32, band: u32) -> Plane<[f32; 4]> {
     let recorder = Recorder::new(gpu);
     let moments = recorder.record(|encoder| stage.encode(gpu, encoder, luma, cell, band));
-    recorder.download(&moments).unwrap()
+    recorder.download_texels(&moments).unwrap()
 }
 
 #[test]

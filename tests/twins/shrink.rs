@@ -16,16 +16,16 @@ fn twins_agree() {
         for plane in [inputs::random_rgba(size, 141), inputs::picture_rgba(size)] {
             let recorder = Recorder::new(&gpu);
             let half = recorder.record(|encoder| {
-                let plane = gpu.upload_rgba(encoder, &plane);
+                let plane = gpu.upload_texels(encoder, &plane);
                 stage.encode(&gpu, encoder, &plane)
             });
-            assert_same("shrink", &shrink(&plane), &recorder.download(&half).unwrap(), TOLERANCE);
+            assert_same("shrink", &shrink(&plane), &recorder.download_texels(&half).unwrap(), TOLERANCE);
         }
         for plane in inputs::both(size, 142, 100.0) {
             let recorder = Recorder::new(&gpu);
             let half = recorder.record(|encoder| {
                 let plane = gpu.upload(encoder, &plane);
-                stage.encode_gray(&gpu, encoder, &plane, 0)
+                stage.encode_gray(&gpu, encoder, &plane)
             });
             assert_same("shrink gray", &shrink_gray(&plane), &recorder.download(&half).unwrap(), TOLERANCE);
         }

@@ -15,8 +15,8 @@ fn twins_agree() {
     for size in inputs::SIZES {
         let [energy, drawn] = inputs::both(size, 181, 500.0);
         let (finest, prior) = (inputs::random(size, 182, 0.5..20.0), inputs::random(size, 183, 0.0..1.0));
-        for powers in [[0, 0], [1, 0], [0, 1], [2, 3], [4, 8]] {
-            for (energy, floor) in [(&energy, 0.25), (&drawn, 0.0)] {
+        for powers in [[0, 0], [1, 0], [0, 1], [2, 3], [4, 8], [1, 6], [5, 5]] {
+            for (energy, floor) in [(&energy, 0.25), (&drawn, 0.0), (&drawn, 1.6e-4)] {
                 let recorder = Recorder::new(&gpu);
                 let weight = recorder.record(|encoder| {
                     let [energy, finest, prior] =

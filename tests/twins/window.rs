@@ -27,7 +27,7 @@ fn twins_agree() {
                 let packed = Plane::new(size, parts.map(|((&l, &e), &y)| [l, e, y, 0.0]).collect());
                 let recorder = Recorder::new(&gpu);
                 let (measure, luma) = recorder.record(|encoder| {
-                    let moments = gpu.upload_rgba(encoder, &packed);
+                    let moments = gpu.upload_texels(encoder, &packed);
                     stage.encode(&gpu, encoder, &moments, radius)
                 });
                 assert_same("window", &expected, &recorder.download(&measure).unwrap(), TOLERANCE);
