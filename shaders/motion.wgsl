@@ -35,6 +35,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= params.across || id.y >= params.down {
         return;
     }
+    // Read once: devices may read uniforms anew with every turn of a loop.
+    let p = params;
     // Rows of the upper triangle, and of the right side.
     var first = vec4<f32>(0.0);
     var second = vec3<f32>(0.0);
@@ -42,13 +44,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var fourth = 0.0;
     var right = vec4<f32>(0.0);
     var squares = 0.0;
-    let begin = id.xy * params.block;
-    let end = min(begin + params.block, params.size);
-    let margin = max(params.margin, 1u);
-    for (var y = max(begin.y, margin); y < end.y && y + margin < params.size.y; y++) {
-        for (var x = max(begin.x, margin); x < end.x && x + margin < params.size.x; x++) {
+    let begin = id.xy * p.block;
+    let end = min(begin + p.block, p.size);
+    let margin = max(p.margin, 1u);
+    for (var y = max(begin.y, margin); y < end.y && y + margin < p.size.y; y++) {
+        for (var x = max(begin.x, margin); x < end.x && x + margin < p.size.x; x++) {
             let at = vec2<u32>(x, y);
-            let t = (textureLoad(depth, at, 0).x - params.level) / params.radius;
+            let t = (textureLoad(depth, at, 0).x - p.level) / p.radius;
             let bump = 1.0 - t * t;
             if bump <= 0.0 {
                 continue;
@@ -63,11 +65,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             }
             let place = vec2<f32>(at);
             let source = vec2<f32>(
-                params.xx * place.x + params.xy * place.y + params.x0,
-                params.yx * place.x + params.yy * place.y + params.y0,
-            ) / (params.wx * place.x + params.wy * place.y + 1.0);
+                p.xx * place.x + p.xy * place.y + p.x0,
+                p.yx * place.x + p.yy * place.y + p.y0,
+            ) / (p.wx * place.x + p.wy * place.y + 1.0);
             let low = f32(margin);
-            if any(source < vec2<f32>(low)) || any(source > params.moving - (low + 1.0)) {
+            if any(source < vec2<f32>(low)) || any(source > p.moving - (low + 1.0)) {
                 continue;
             }
             let residual = bilinear(source) - here;

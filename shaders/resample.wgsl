@@ -34,8 +34,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> resampled: array<vec4<f32>>;
 
 // Weights of four taps, the place `part` of a pixel behind the second.
-fn cubic(part: f32) -> vec4<f32> {
-    let a = params.sharpness;
+fn cubic(part: f32, a: f32) -> vec4<f32> {
     let rest = 1.0 - part;
     return vec4<f32>(
         a * part * rest * rest,
@@ -45,51 +44,80 @@ fn cubic(part: f32) -> vec4<f32> {
     );
 }
 
-// Row `row` of `photo` at column `x` of the reference.
-fn across(x: f32, row: i32) -> vec4<f32> {
-    let at = clamp(row, 0, i32(params.rows) - 1);
-    let line = f32(at) + params.first;
-    // Where on the reference's column x the photo's row lies, and from there the photo's column.
-    let y = (params.yx * x + params.y0 - line * (params.wx * x + 1.0)) / (line * params.wy - params.yy);
-    let last = i32(textureDimensions(photo).x) - 1;
-    let u = (params.xx * x + params.xy * y + params.x0) / (params.wx * x + params.wy * y + 1.0);
-    let inside = clamp(u, -2.0, f32(last) + 2.0);
-    let whole = floor(inside);
-    let columns = clamp(vec4<i32>(i32(whole)) + vec4<i32>(-1, 0, 1, 2), vec4<i32>(0), vec4<i32>(last));
-    return mix4(
-        cubic(inside - whole),
-        textureLoad(photo, vec2<i32>(columns.x, at), 0),
-        textureLoad(photo, vec2<i32>(columns.y, at), 0),
-        textureLoad(photo, vec2<i32>(columns.z, at), 0),
-        textureLoad(photo, vec2<i32>(columns.w, at), 0),
+// Values of `params` for a column of the reference: read once, as devices may read them anew wherever they are named.
+struct Column {
+    // Numerators and denominator of the place in the photo, in which the reference's row is still to come.
+    u: f32,
+    v: f32,
+    w: f32,
+    // What the row adds to each.
+    down: vec3<f32>,
+    first: f32,
+    sharpness: f32,
+    // Last row and column of `photo`.
+    last: vec2<i32>,
+}
+
+fn column_at(x: f32) -> Column {
+    return Column(
+        params.xx * x + params.x0,
+        params.yx * x + params.y0,
+        params.wx * x + 1.0,
+        vec3<f32>(params.xy, params.yy, params.wy),
+        params.first,
+        params.sharpness,
+        vec2<i32>(i32(textureDimensions(photo).x), i32(params.rows)) - 1,
     );
 }
 
-// Row of `photo` that the place in column `x` and row `y` of the result lies on, as far outside as taps reach.
-fn place(x: f32, y: u32) -> f32 {
-    let row = f32(y) + params.top;
-    let v = (params.yx * x + params.yy * row + params.y0) / (params.wx * x + params.wy * row + 1.0);
-    return clamp(v - params.first, -2.0, params.rows + 1.0);
+// Row `row` of `photo` where the column meets it.
+fn across(column: Column, row: i32) -> vec4<f32> {
+    let at = clamp(row, 0, column.last.y);
+    let line = f32(at) + column.first;
+    // Where on the reference's column the photo's row lies, and from there the photo's column.
+    let y = (column.v - line * column.w) / (line * column.down.z - column.down.y);
+    let u = (column.u + column.down.x * y) / (column.w + column.down.z * y);
+    let inside = clamp(u, -2.0, f32(column.last.x) + 2.0);
+    let whole = floor(inside);
+    let x = clamp(vec4<i32>(i32(whole)) + vec4<i32>(-1, 0, 1, 2), vec4<i32>(0), vec4<i32>(column.last.x));
+    return mix4(
+        cubic(inside - whole, column.sharpness),
+        textureLoad(photo, vec2<i32>(x.x, at), 0),
+        textureLoad(photo, vec2<i32>(x.y, at), 0),
+        textureLoad(photo, vec2<i32>(x.z, at), 0),
+        textureLoad(photo, vec2<i32>(x.w, at), 0),
+    );
 }
 
 // An invocation makes some rows of a column, whose taps slide through registers: nearly always one a row.
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let size = params.size;
     let top = id.y * params.run;
-    if id.x >= params.size.x || top >= params.size.y {
+    let end = min(top + params.run, size.y);
+    if id.x >= size.x || top >= size.y {
         return;
     }
     let x = f32(id.x);
-    let from_centre = (x - params.centre.x) * params.unit;
-    let gain_here = params.gains[0] + from_centre * params.gains[1] + from_centre * from_centre * params.gains[3];
+    let column = column_at(x);
+    let unit = params.unit;
+    let bend = params.gains[3];
+    let slope = params.gains[2];
+    let from_centre = (x - params.centre.x) * unit;
+    let flat = params.gains[0] + from_centre * params.gains[1] + from_centre * from_centre * bend;
+    let above = params.top;
+    let middle = params.centre.y;
     var a: vec4<f32>;
     var b: vec4<f32>;
     var c: vec4<f32>;
     var d: vec4<f32>;
     // Row of `photo` that `d` is of.
     var last = -1000000;
-    for (var y = top; y < min(top + params.run, params.size.y); y++) {
-        let at = place(x, y);
+    for (var y = top; y < end; y++) {
+        let row = f32(y) + above;
+        let v = (column.v + column.down.y * row) / (column.w + column.down.z * row);
+        // As far outside as taps reach.
+        let at = clamp(v - column.first, -2.0, f32(column.last.y) + 2.0);
         let whole = floor(at);
         let needed = i32(whole) + 2;
         if needed < last || needed > last + 4 {
@@ -100,14 +128,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             a = b;
             b = c;
             c = d;
-            d = across(x, last);
+            d = across(column, last);
         }
-        let down = (f32(y) + params.top - params.centre.y) * params.unit;
-        let gain = gain_here + down * params.gains[2] + down * down * params.gains[3];
-        let value = mix4(cubic(at - whole), a, b, c, d);
+        let down = (row - middle) * unit;
+        let gain = flat + down * slope + down * down * bend;
+        let value = mix4(cubic(at - whole, column.sharpness), a, b, c, d);
         // Light to the power 1/2.4 is what lies 0.055 below: the toe of encoded values grows as they do.
         let toe = 0.055 * (gain - 1.0) * min(25.0 * value, vec4<f32>(1.0));
-        resampled[index(vec2<u32>(id.x, y), params.size.x)] = value * gain + toe;
+        resampled[index(vec2<u32>(id.x, y), size.x)] = value * gain + toe;
     }
 }
 

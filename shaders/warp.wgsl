@@ -39,10 +39,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let corner = floor(inside);
         let part = inside - corner;
         let texel = vec2<i32>(corner);
-        let a = clamped(plane, texel).x;
-        let b = clamped(plane, texel + vec2<i32>(1, 0)).x;
-        let c = clamped(plane, texel + vec2<i32>(0, 1)).x;
-        let d = clamped(plane, texel + vec2<i32>(1, 1)).x;
+        let next = min(texel + 1, vec2<i32>(last));
+        let a = textureLoad(plane, texel, 0).x;
+        let b = textureLoad(plane, vec2<i32>(next.x, texel.y), 0).x;
+        let c = textureLoad(plane, vec2<i32>(texel.x, next.y), 0).x;
+        let d = textureLoad(plane, next, 0).x;
         let upper = a + (b - a) * part.x;
         let lower = c + (d - c) * part.x;
         value = (upper + (lower - upper) * part.y) * params.gain;

@@ -7,7 +7,7 @@ use super::spare;
 use crate::frame::{Plane, Size};
 
 /// Every other pixel of every other row of `plane` smoothed by the binomial 1, 4, 6, 4, 1 (Burt and Adelson 1983), edge
-/// pixels replicated: pixel k of the result lies on pixel 2k.
+/// pixels replicated: pixel k of the result lies on pixel 2k. The fourth channel is 1, and stays so.
 pub fn shrink(plane: &Plane<[f32; 4]>) -> Plane<[f32; 4]> {
     let half = plane.size.grid(2);
     let mut out = spare::plane(half);

@@ -13,6 +13,9 @@ pub(super) struct Params {
     pub(super) pad: [u32; 1],
 }
 
+/// Pairs of rows that an invocation makes (`collapse.wgsl`).
+const ROWS: u32 = 4;
+
 /// The stage.
 pub struct Collapse {
     collapse: Kernel,
@@ -41,7 +44,8 @@ impl Collapse {
         let picture = gpu.texels(sum.size);
         let params = Params { size: dims(sum.size), coarser: dims(half.size), top, pad: [0] };
         let bindings = [sum, half, &picture].map(Bind::Texels);
-        self.collapse.encode(gpu, encoder, &params, &bindings, dims(sum.size.grid(2)));
+        let [across, down] = dims(sum.size.grid(2));
+        self.collapse.encode(gpu, encoder, &params, &bindings, [across, down.div_ceil(ROWS)]);
         picture
     }
 

@@ -1,6 +1,5 @@
 //! A band of the Laplacian pyramid and its energy; `shaders/detail.wgsl`.
 
-use super::shrink::ROWS;
 use super::stage::{Bind, Kernel, dims};
 use super::{Gpu, Image, Texels};
 use crate::params::ENERGY_SCALE;
@@ -13,6 +12,9 @@ pub(super) struct Params {
     pub(super) scale: f32,
     pub(super) pad: [u32; 1],
 }
+
+/// Rows of the coarser plane that an invocation goes over (`detail.wgsl`).
+const ROWS: u32 = 4;
 
 /// The stage.
 pub struct Detail {
@@ -41,10 +43,10 @@ impl Detail {
         let (band, squares) = (gpu.texels(plane.size), gpu.texels(half.size));
         let params = Params { size: dims(plane.size), scale: ENERGY_SCALE, pad: [0] };
         let bindings = [plane, half, &band, &squares].map(Bind::Texels);
-        self.detail.encode(gpu, encoder, &params, &bindings, dims(half.size));
+        let invocations = [half.size.width, half.size.height.div_ceil(ROWS)];
+        self.detail.encode(gpu, encoder, &params, &bindings, invocations);
         let energy = gpu.gray(half.size);
         let bindings = [(5, Bind::Texels(&squares)), (6, Bind::Image(&energy))];
-        let invocations = [half.size.width, half.size.height.div_ceil(ROWS)];
         self.decimate.encode_at(gpu, encoder, &params, &bindings, invocations);
         (band, energy)
     }

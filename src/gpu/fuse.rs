@@ -12,6 +12,9 @@ pub(super) struct Params {
     pub(super) pad: [u32; 1],
 }
 
+/// Pairs of rows that an invocation adds (`fuse.wgsl`).
+const ROWS: u32 = 4;
+
 /// The stage.
 pub struct Fuse {
     fuse: Kernel,
@@ -40,7 +43,8 @@ impl Fuse {
     ) {
         let params = Params { size: dims(sum.size), skip, pad: [0] };
         let bindings = [Bind::Texels(sum), Bind::Texels(band), Bind::Image(weight)];
-        self.fuse.encode(gpu, encoder, &params, &bindings, dims(sum.size.grid(2)));
+        let [across, down] = dims(sum.size.grid(2));
+        self.fuse.encode(gpu, encoder, &params, &bindings, [across, down.div_ceil(ROWS)]);
     }
 
     /// Records the adding to `sum` of the pyramid's base by `weight`, which lies on its grid.

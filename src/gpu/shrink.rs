@@ -12,8 +12,8 @@ pub(super) struct Params {
     pub(super) source: [u32; 2],
 }
 
-/// Rows of the result that an invocation makes.
-pub(super) const ROWS: u32 = 4;
+/// Rows of the result that an invocation makes (`shrink.wgsl`).
+const ROWS: u32 = 8;
 /// Columns of the result that an invocation makes.
 const COLUMNS: u32 = 2;
 

@@ -1,6 +1,5 @@
 //! Smooths a plane by a binomial; `shaders/smooth.wgsl`.
 
-use super::shrink::ROWS;
 use super::stage::{Bind, Kernel, dims};
 use super::{Gpu, Image};
 
@@ -12,6 +11,9 @@ pub(super) struct Params {
     pub(super) offset: f32,
     pub(super) pad: [u32; 1],
 }
+
+/// Rows that an invocation makes (`smooth.wgsl`).
+const ROWS: u32 = 8;
 
 /// The stage.
 pub struct Smooth {

@@ -1,4 +1,5 @@
 use nearfar::cpu::shrink::{shrink, shrink_gray};
+use nearfar::frame::Plane;
 use nearfar::gpu::Recorder;
 use nearfar::gpu::shrink::Shrink;
 
@@ -14,6 +15,9 @@ fn twins_agree() {
     let stage = Shrink::new(&gpu);
     for size in inputs::SIZES.into_iter().chain([inputs::LARGE]) {
         for plane in [inputs::random_rgba(size, 141), inputs::picture_rgba(size)] {
+            // The fourth channel is 1 in all planes that are shrunk.
+            let opaque = plane.data.iter().map(|&[r, g, b, _]| [r, g, b, 1.0]).collect();
+            let plane = Plane::new(size, opaque);
             let recorder = Recorder::new(&gpu);
             let half = recorder.record(|encoder| {
                 let plane = gpu.upload_texels(encoder, &plane);
