@@ -5,6 +5,10 @@ struct Params {
     floor: f32,
     band_power: u32,
     finest_power: u32,
+    // Priors below this are of places that the frame does not reach (params.rs: COVERED).
+    covered: f32,
+    // What `finest` counts there (params.rs: FINEST_FLOOR).
+    finest_floor: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -18,9 +22,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if any(id.xy >= params.size) {
         return;
     }
-    let band = textureLoad(energy, id.xy, 0).x + params.floor;
-    let fine = textureLoad(finest, id.xy, 0).x;
-    let value = textureLoad(prior, id.xy, 0).x * power(band, params.band_power) * power(fine, params.finest_power);
+    let known = textureLoad(prior, id.xy, 0).x;
+    let reaches = known >= params.covered;
+    let band = select(0.0, textureLoad(energy, id.xy, 0).x, reaches) + params.floor;
+    let fine = select(params.finest_floor, textureLoad(finest, id.xy, 0).x, reaches);
+    let value = known * power(band, params.band_power) * power(fine, params.finest_power);
     textureStore(weight, id.xy, vec4<f32>(value, 0.0, 0.0, 0.0));
 }
 

@@ -194,8 +194,10 @@ impl Prior {
     pub const NONE: Self = Self { radius: 1e9, wide: 0.0, floor: 0.0, guessed: 0.0 };
 }
 
-/// Weight where a frame does not reach, so that where none does the sum is not 0.
+/// Prior where a frame does not reach, so that where none does the sum of weights is not 0.
 pub const UNCOVERED: f32 = 1e-6;
+/// Priors below this are of places that a frame does not reach; smoothing rounds.
+pub const COVERED: f32 = 2.0 * UNCOVERED;
 
 /// Side in cells of the blocks in which the motion between two frames is summed up.
 pub const MOTION_BLOCK: u32 = 16;

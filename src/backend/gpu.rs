@@ -116,6 +116,12 @@ impl Backend for GpuBackend<'_> {
                 self.gpu.name, self.gpu.max_texture_side
             )));
         }
+        if !self.gpu.binds(grid) {
+            return Err(Error::Device(format!(
+                "{}: pictures of {size} need planes of more memory than its shaders can be given; use --device cpu",
+                self.gpu.name
+            )));
+        }
         Ok(self.recorder.record(|encoder| {
             let moments = self.sharpness.encode(self.gpu, encoder, luma, cell, self.band_rows);
             self.window.encode(self.gpu, encoder, &moments, window_radius(cell))

@@ -5,8 +5,12 @@ use rayon::prelude::*;
 
 use super::spare;
 use crate::frame::Plane;
+use crate::params::{COVERED, FINEST_FLOOR};
 
 /// (`energy` + `floor`)^`powers[0]` · `finest`^`powers[1]` · `prior`, pixel by pixel.
+///
+/// Where `prior` says that the frame does not reach, its replicated edge has no energy: `energy` counts as 0 and `finest`
+/// as [`FINEST_FLOOR`], so that any frame that reaches counts more.
 pub fn weigh(
     energy: &Plane<f32>,
     finest: &Plane<f32>,
@@ -28,7 +32,8 @@ pub fn weigh(
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn weigh_row(out: &mut [f32], energy: &[f32], finest: &[f32], floor: f32, [band, fine]: [u32; 2]) {
     for ((out, energy), finest) in out.iter_mut().zip(energy).zip(finest) {
-        *out = *out * power(energy + floor, band) * power(*finest, fine);
+        let (energy, finest) = if *out >= COVERED { (*energy, *finest) } else { (0.0, FINEST_FLOOR) };
+        *out = *out * power(energy + floor, band) * power(finest, fine);
     }
 }
 
@@ -45,6 +50,7 @@ fn power(base: f32, exponent: u32) -> f32 {
 mod tests {
     use super::*;
     use crate::frame::Size;
+    use crate::params::{BAND_FLOOR, ENERGY_SCALE, UNCOVERED};
 
     #[test]
     fn powers_are_of_their_planes() {
@@ -59,6 +65,22 @@ mod tests {
             ([2, 3], [54.0, 31.25]),
         ] {
             assert_eq!(weigh(&energy, &finest, &prior, 0.5, powers).data, expected, "{powers:?}");
+        }
+    }
+
+    /// The replicated edge of a frame with the most contrast there is, against a blank one that the depth map is far from.
+    #[test]
+    fn frames_that_do_not_reach_count_less_than_any_that_does() {
+        let one = |value: f32| Plane::filled(Size::new(1, 1), value);
+        let most = 3.0 * ENERGY_SCALE;
+        for floor in [BAND_FLOOR, BAND_FLOOR / 256.0] {
+            for powers in [[1, 6], [5, 5], [4, 4], [0, 8]] {
+                let weight = |energy, finest, prior| {
+                    weigh(&one(energy), &one(finest), &one(prior), floor, powers).data[0]
+                };
+                let (beyond, blank) = (weight(most, most, UNCOVERED), weight(0.0, FINEST_FLOOR, 0.005));
+                assert!(beyond > 0.0 && beyond < blank / 1000.0, "{floor}, {powers:?}: {beyond} and {blank}");
+            }
         }
     }
 }

@@ -120,6 +120,8 @@ pub struct Gpu {
     pub name: String,
     /// Largest side of a texture, in texels.
     pub max_texture_side: u32,
+    /// Most bytes of a buffer that a shader is given.
+    pub(super) max_binding_bytes: u64,
 }
 
 impl Gpu {
@@ -173,6 +175,7 @@ impl Gpu {
             fault,
             name: adapter.name.clone(),
             max_texture_side: limits.max_texture_dimension_2d,
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
         })
     }
 

@@ -46,7 +46,7 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         smooth { size, offset }
         vote { size, radius, cells, floor }
         warp { size, gain, xx, replicate }
-        weigh { size, floor, band_power, finest_power }
+        weigh { size, floor, band_power, finest_power, covered, finest_floor }
         window { size, radius, per_window }
     });
     // WGSL spells the matrix as eight members, whose first names the Rust array.

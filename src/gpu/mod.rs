@@ -1,8 +1,9 @@
 //! The stages as WGSL compute shaders on wgpu. `wgpu` is used nowhere else.
 //!
-//! A stage is a struct with two verbs: `new` builds its pipelines once, `encode` only records. Planes are 2-D
-//! textures of one or four 32-bit floats: on the devices measured a texel load costs half a buffer load and
-//! returns four channels.
+//! A stage is a struct with two verbs: `new` builds its pipelines once, `encode` only records. Planes of
+//! one float a pixel are 2-D textures, planes of four storage buffers ([`Texels`]). On lavapipe, CPU-ns a texel beyond
+//! 7 a thread: four floats are read from a texture in 3 to 6 and from a buffer in 4 to 9, written to a texture in 22 and
+//! to a buffer in 3; one float is read in 4 to 5 from either and written in 3 and below 1.
 
 pub mod accumulate;
 pub mod aggregate;

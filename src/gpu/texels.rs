@@ -36,11 +36,11 @@ impl Texels {
     }
 
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
-        let bytes = row_bytes(self.size);
+        let (offset, bytes) = self.extent();
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &self.buffer,
-            offset: u64::from(self.first) * bytes,
-            size: wgpu::BufferSize::new(u64::from(self.size.height) * bytes),
+            offset,
+            size: wgpu::BufferSize::new(bytes),
         })
     }
 
@@ -86,6 +86,11 @@ impl Buffers {
 }
 
 impl Gpu {
+    /// Whether shaders can be given a whole plane of `size`.
+    pub(crate) fn binds(&self, size: Size) -> bool {
+        u64::from(size.height) * row_bytes(size) <= self.max_binding_bytes
+    }
+
     /// An uninitialised plane.
     pub(crate) fn texels(&self, size: Size) -> Texels {
         let mut buffers = self.buffers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -2,6 +2,7 @@
 
 use super::stage::{Bind, Kernel, dims};
 use super::{Gpu, Image};
+use crate::params::{COVERED, FINEST_FLOOR};
 
 /// Mirrors `Params` of `weigh.wgsl`.
 #[repr(C)]
@@ -11,6 +12,8 @@ pub(super) struct Params {
     pub(super) floor: f32,
     pub(super) band_power: u32,
     pub(super) finest_power: u32,
+    pub(super) covered: f32,
+    pub(super) finest_floor: f32,
     pub(super) pad: [u32; 1],
 }
 
@@ -39,7 +42,15 @@ impl Weigh {
     ) -> Image {
         let weight = gpu.gray(energy.size);
         let [band_power, finest_power] = powers;
-        let params = Params { size: dims(energy.size), floor, band_power, finest_power, pad: [0] };
+        let params = Params {
+            size: dims(energy.size),
+            floor,
+            band_power,
+            finest_power,
+            covered: COVERED,
+            finest_floor: FINEST_FLOOR,
+            pad: [0],
+        };
         let bindings = [energy, finest, prior, &weight].map(Bind::Image);
         self.kernel.encode(gpu, encoder, &params, &bindings, dims(weight.size));
         weight

@@ -43,6 +43,8 @@ impl<'a, B: Backend> Fusion<'a, B> {
     /// # Errors
     /// [`crate::error::Error::Device`] if the device was lost; so for all methods.
     pub fn new(backend: &'a B, size: Size, rule: FusionRule, depth: [B::Gray; 2], cell: u32) -> Result<Self> {
+        let fits = |[band, finest]: [u32; 2]| band <= 5 && band + finest <= 10;
+        assert!(fits(rule.finest) && fits(rule.coarser), "weights fit single precision");
         backend.trim()?;
         let mut bands = 1;
         while bands < FUSION_BANDS && size.width.min(size.height) >> (bands + 1) >= FUSION_BASE_SIDE {
