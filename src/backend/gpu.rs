@@ -401,8 +401,8 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn fusion_area(&self) -> usize {
-        // Halos are a thirtieth at 24 MP; a plane of it fits what every device binds.
-        4 << 20
+        // Halos are a twentieth at 24 MP; a plane of it fits what every device binds.
+        3 << 20
     }
 
     fn trim(&self) -> Result<()> {
