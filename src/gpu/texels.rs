@@ -1,5 +1,5 @@
 //! Planes of four floats a texel, in storage buffers: on the software device measured, writing such a texel to a texture
-//! costs seven times as much as to a buffer, and reading costs the same.
+//! costs seven times as much as to a buffer, and reading it somewhat less.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct Texels {
     buffer: Arc<wgpu::Buffer>,
 }
 
-/// Texels that rows are rounded up to (common.wgsl: stride), so that bindings may begin with any row: 256 bytes are aligned
+/// Texels that rows are rounded up to (common.wgsl: index), so that bindings may begin with any row: 256 bytes are aligned
 /// enough for every device.
 const ROUND: u32 = 16;
 const TEXEL_BYTES: u64 = 16;
