@@ -23,8 +23,6 @@ struct Params {
     sharpness: f32,
     // Rows of `photo` that are there.
     rows: f32,
-    // Rows that an invocation makes.
-    run: u32,
     // Factors of 1, X, Y and X² + Y² by channel.
     gains: array<vec4<f32>, 4>,
 }
@@ -89,12 +87,14 @@ fn across(column: Column, row: i32) -> vec4<f32> {
     );
 }
 
-// An invocation makes some rows of a column, whose taps slide through registers: nearly always one a row.
+// Rows of a column that an invocation makes. Their taps slide through its registers: nearly always one a row.
+const ROWS: u32 = 16u;
+
 @compute @workgroup_size(TILE_X, TILE_Y)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let size = params.size;
-    let top = id.y * params.run;
-    let end = min(top + params.run, size.y);
+    let top = id.y * ROWS;
+    let end = min(top + ROWS, size.y);
     if id.x >= size.x || top >= size.y {
         return;
     }

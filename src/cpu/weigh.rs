@@ -21,19 +21,25 @@ pub fn weigh(
     assert!(energy.size == finest.size && energy.size == prior.size, "all planes are of one band");
     let width = energy.size.width as usize;
     let mut out: Plane<f32> = spare::plane(prior.size);
-    out.data.copy_from_slice(&prior.data);
-    let rows = energy.data.par_chunks_exact(width).zip(finest.data.par_chunks_exact(width));
-    out.data.par_chunks_exact_mut(width).zip(rows).for_each(|(out, (energy, finest))| {
-        weigh_row(out, energy, finest, floor, powers);
+    out.data.par_chunks_exact_mut(width).enumerate().for_each(|(y, out)| {
+        let y = y as u32;
+        weigh_row(energy.row(y), finest.row(y), prior.row(y), floor, powers, out);
     });
     out
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn weigh_row(out: &mut [f32], energy: &[f32], finest: &[f32], floor: f32, [band, fine]: [u32; 2]) {
-    for ((out, energy), finest) in out.iter_mut().zip(energy).zip(finest) {
-        let (energy, finest) = if *out >= COVERED { (*energy, *finest) } else { (0.0, FINEST_FLOOR) };
-        *out = *out * power(energy + floor, band) * power(finest, fine);
+fn weigh_row(
+    energy: &[f32],
+    finest: &[f32],
+    prior: &[f32],
+    floor: f32,
+    [band, fine]: [u32; 2],
+    out: &mut [f32],
+) {
+    for (((out, energy), finest), prior) in out.iter_mut().zip(energy).zip(finest).zip(prior) {
+        let (energy, finest) = if *prior >= COVERED { (*energy, *finest) } else { (0.0, FINEST_FLOOR) };
+        *out = prior * power(energy + floor, band) * power(finest, fine);
     }
 }
 

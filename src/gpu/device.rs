@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::image::Pool;
-use super::texels::Buffers;
 use crate::error::{Error, Result};
 
 /// A compute adapter as the system offers it.
@@ -110,8 +109,8 @@ pub fn choose<'a>(adapters: &'a [Adapter], selector: &Selector) -> Option<&'a Ad
 pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    pub(super) pool: Mutex<Pool>,
-    pub(super) buffers: Mutex<Buffers>,
+    pub(super) textures: Mutex<Pool<wgpu::Texture>>,
+    pub(super) buffers: Mutex<Pool<wgpu::Buffer>>,
     /// What is on its way to the device.
     pub(super) belt: Mutex<wgpu::util::StagingBelt>,
     /// The first error that no call reported: out of memory, a command that failed validation.
@@ -132,6 +131,7 @@ impl Gpu {
     pub fn open(adapter: &Adapter) -> Result<Self> {
         const NEEDED_SIDE: u32 = 4096;
         const NEEDED_STORAGE_TEXTURES: u32 = 4;
+        const NEEDED_STORAGE_BUFFERS: u32 = 4;
         let offered = adapter.inner.limits();
         let missing = |name: &str, needed: u32, got: u32| {
             Error::Device(format!(
@@ -145,6 +145,10 @@ impl Gpu {
         if offered.max_storage_textures_per_shader_stage < NEEDED_STORAGE_TEXTURES {
             let got = offered.max_storage_textures_per_shader_stage;
             return Err(missing("max_storage_textures_per_shader_stage", NEEDED_STORAGE_TEXTURES, got));
+        }
+        if offered.max_storage_buffers_per_shader_stage < NEEDED_STORAGE_BUFFERS {
+            let got = offered.max_storage_buffers_per_shader_stage;
+            return Err(missing("max_storage_buffers_per_shader_stage", NEEDED_STORAGE_BUFFERS, got));
         }
         let wanted = wgpu::Limits::downlevel_defaults();
         let limits = wgpu::Limits {
@@ -170,8 +174,8 @@ impl Gpu {
             device,
             belt,
             queue,
-            pool: Mutex::new(Pool::default()),
-            buffers: Mutex::new(Buffers::default()),
+            textures: Mutex::new(Pool::new()),
+            buffers: Mutex::new(Pool::new()),
             fault,
             name: adapter.name.clone(),
             max_texture_side: limits.max_texture_dimension_2d,

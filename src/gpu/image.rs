@@ -21,29 +21,50 @@ impl Image {
     }
 }
 
-/// Textures for reuse: one is free when nobody else holds it. The queue runs in order, so a free texture may be
+/// Textures or buffers for reuse: one is free when nobody else holds it. The queue runs in order, so a free one may be
 /// written again by later commands while earlier ones still read it.
-#[derive(Default)]
-pub(super) struct Pool {
-    textures: Vec<Arc<wgpu::Texture>>,
+pub(super) struct Pool<T> {
+    members: Vec<Arc<T>>,
 }
 
-/// How many unused textures of other sizes or formats are kept: those that a frame's fusion goes through.
-const KEPT: usize = 80;
+/// How many unused members of other kinds are kept: those that a frame's fusion goes through.
+const KEPT: usize = 40;
 
-impl Pool {
-    fn take(&mut self, device: &wgpu::Device, size: Size, format: wgpu::TextureFormat) -> Arc<wgpu::Texture> {
-        let matches = |texture: &wgpu::Texture| {
-            texture.width() == size.width && texture.height() == size.height && texture.format() == format
-        };
-        let free = |texture: &Arc<wgpu::Texture>| Arc::strong_count(texture) == 1;
-        if let Some(found) = self.textures.iter().find(|texture| free(texture) && matches(texture)) {
+impl<T> Pool<T> {
+    pub(super) const fn new() -> Self {
+        Self { members: Vec::new() }
+    }
+
+    /// A free member that `fits`, or the one that `make` makes.
+    pub(super) fn take(&mut self, fits: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> Arc<T> {
+        let free = |member: &Arc<T>| Arc::strong_count(member) == 1;
+        if let Some(found) = self.members.iter().find(|member| free(member) && fits(member)) {
             return found.clone();
         }
-        let unused = self.textures.iter().filter(|texture| free(texture)).count();
-        if unused > KEPT {
-            self.textures.retain(|texture| !free(texture));
+        if self.members.iter().filter(|member| free(member)).count() > KEPT {
+            self.trim();
         }
+        let made = Arc::new(make());
+        self.members.push(made.clone());
+        made
+    }
+
+    /// Lets go of those that nobody holds.
+    pub(super) fn trim(&mut self) {
+        self.members.retain(|member| Arc::strong_count(member) > 1);
+    }
+}
+
+impl Gpu {
+    pub(super) fn image(&self, size: Size, format: wgpu::TextureFormat) -> Image {
+        let fits = |texture: &wgpu::Texture| {
+            texture.width() == size.width && texture.height() == size.height && texture.format() == format
+        };
+        let mut textures = self.textures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Image { size, texture: textures.take(fits, || self.texture(size, format)) }
+    }
+
+    fn texture(&self, size: Size, format: wgpu::TextureFormat) -> wgpu::Texture {
         let written_by_shaders = format == wgpu::TextureFormat::R32Float;
         let mut usage = wgpu::TextureUsages::TEXTURE_BINDING
             | wgpu::TextureUsages::COPY_DST
@@ -51,7 +72,7 @@ impl Pool {
         if written_by_shaders {
             usage |= wgpu::TextureUsages::STORAGE_BINDING;
         }
-        let texture = Arc::new(device.create_texture(&wgpu::TextureDescriptor {
+        self.device.create_texture(&wgpu::TextureDescriptor {
             label: Some("plane"),
             size: extent(size),
             mip_level_count: 1,
@@ -60,9 +81,7 @@ impl Pool {
             format,
             usage,
             view_formats: &[],
-        }));
-        self.textures.push(texture.clone());
-        texture
+        })
     }
 }
 
@@ -80,11 +99,6 @@ fn texel_bytes(image: &Image) -> u32 {
 }
 
 impl Gpu {
-    pub(super) fn image(&self, size: Size, format: wgpu::TextureFormat) -> Image {
-        let mut pool = self.pool.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Image { size, texture: pool.take(&self.device, size, format) }
-    }
-
     /// An uninitialised plane of one float a pixel.
     pub(crate) fn gray(&self, size: Size) -> Image {
         self.image(size, wgpu::TextureFormat::R32Float)
@@ -95,9 +109,7 @@ impl Gpu {
     /// # Errors
     /// [`crate::error::Error::Device`] as for every wait.
     pub fn trim(&self) -> Result<()> {
-        let mut pool = self.pool.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        pool.textures.retain(|texture| Arc::strong_count(texture) > 1);
-        drop(pool);
+        self.textures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).trim();
         self.buffers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).trim();
         self.wait()
     }
@@ -117,8 +129,7 @@ impl Gpu {
         let full_row = image.size.width as usize * texel_bytes(image) as usize;
         let stride = full_row.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
         let count = rows.len() as u32;
-        let pad = Some((full_row, pixel_bytes));
-        self.stage(encoder, stride, rows, pad, |encoder, staging| {
+        self.send(encoder, stride, rows, (full_row, pixel_bytes), |encoder, staging| {
             let layout = wgpu::TexelCopyBufferLayout {
                 offset: staging.offset(),
                 bytes_per_row: Some(stride as u32),
@@ -134,13 +145,13 @@ impl Gpu {
 
     /// Puts `rows`, `stride` bytes apart, where the device can copy them from, and lets `copy` record that.
     ///
-    /// With `pad`, rows shorter than its first are padded with their last bytes, as many as its second.
-    pub(super) fn stage<R: AsRef<[u8]>>(
+    /// Rows shorter than `full_row` are padded with their last `pixel_bytes`.
+    pub(super) fn send<R: AsRef<[u8]>>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         stride: usize,
         rows: impl ExactSizeIterator<Item = R>,
-        pad: Option<(usize, usize)>,
+        (full_row, pixel_bytes): (usize, usize),
         copy: impl FnOnce(&mut wgpu::CommandEncoder, wgpu::BufferSlice<'_>),
     ) {
         let Some(size) = wgpu::BufferSize::new((stride * rows.len()) as u64) else { return };
@@ -152,11 +163,9 @@ impl Gpu {
         for (y, row) in rows.enumerate() {
             let (start, row) = (y * stride, row.as_ref());
             view.slice(start..start + row.len()).copy_from_slice(row);
-            if let Some((full_row, pixel_bytes)) = pad {
-                let last = &row[row.len() - pixel_bytes..];
-                for at in (start + row.len()..start + full_row).step_by(pixel_bytes) {
-                    view.slice(at..at + pixel_bytes).copy_from_slice(last);
-                }
+            let last = &row[row.len() - pixel_bytes..];
+            for at in (start + row.len()..start + full_row).step_by(pixel_bytes) {
+                view.slice(at..at + pixel_bytes).copy_from_slice(last);
             }
         }
         drop(view);

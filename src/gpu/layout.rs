@@ -40,7 +40,7 @@ fn mirrors() -> BTreeMap<&'static str, Layout> {
         place { size, levels }
         prior { size, frame, top, level, half, radius, wide, floor, uncovered, guessed, xx }
         reduce { size }
-        resample { size, first, top, xx, centre, unit, sharpness, rows, run, gains }
+        resample { size, first, top, xx, centre, unit, sharpness, rows, gains }
         sharpness { size, origin, begin, end, strip, full_scale, unit }
         shrink { size, source }
         smooth { size, offset }

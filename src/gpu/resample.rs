@@ -23,13 +23,12 @@ pub(super) struct Params {
     pub(super) sharpness: f32,
     /// Rows of the photo that are there.
     pub(super) rows: f32,
-    pub(super) run: u32,
-    pub(super) pad: [u32; 2],
+    pub(super) pad: [u32; 3],
     pub(super) gains: [[f32; 4]; TERMS],
 }
 
-/// Rows that an invocation makes: three more of the photo are looked at.
-const RUN: u32 = 16;
+/// Rows that an invocation makes (`resample.wgsl`): three more of the photo are looked at.
+const ROWS: u32 = 16;
 
 /// The stage.
 pub struct Resample {
@@ -66,12 +65,11 @@ impl Resample {
             unit: 2.0 / size.width as f32,
             sharpness: CUBIC,
             rows: source.len() as f32,
-            run: RUN,
-            pad: [0; 2],
+            pad: [0; 3],
             gains: gains.to_f32(),
         };
         let bindings = [Bind::Image(&photo), Bind::Texels(&out)];
-        let invocations = [out.size.width, out.size.height.div_ceil(RUN)];
+        let invocations = [out.size.width, out.size.height.div_ceil(ROWS)];
         self.kernel.encode(gpu, encoder, &params, &bindings, invocations);
         out
     }

@@ -51,40 +51,6 @@ impl Texels {
     }
 }
 
-/// Buffers for reuse, as [`super::image::Pool`] keeps textures.
-#[derive(Default)]
-pub(super) struct Buffers {
-    buffers: Vec<Arc<wgpu::Buffer>>,
-}
-
-/// How many unused buffers of other sizes are kept: those that a frame's fusion goes through.
-const KEPT: usize = 40;
-
-impl Buffers {
-    fn take(&mut self, device: &wgpu::Device, bytes: u64) -> Arc<wgpu::Buffer> {
-        let free = |buffer: &Arc<wgpu::Buffer>| Arc::strong_count(buffer) == 1;
-        if let Some(found) = self.buffers.iter().find(|buffer| free(buffer) && buffer.size() == bytes) {
-            return found.clone();
-        }
-        if self.buffers.iter().filter(|buffer| free(buffer)).count() > KEPT {
-            self.trim();
-        }
-        let buffer = Arc::new(device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("texels"),
-            size: bytes,
-            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: false,
-        }));
-        self.buffers.push(buffer.clone());
-        buffer
-    }
-
-    /// Lets go of those that nobody holds.
-    pub(super) fn trim(&mut self) {
-        self.buffers.retain(|buffer| Arc::strong_count(buffer) > 1);
-    }
-}
-
 impl Gpu {
     /// Whether shaders can be given a whole plane of `size`.
     pub(crate) fn binds(&self, size: Size) -> bool {
@@ -93,8 +59,19 @@ impl Gpu {
 
     /// An uninitialised plane.
     pub(crate) fn texels(&self, size: Size) -> Texels {
+        let bytes = u64::from(size.height) * row_bytes(size);
+        let make = || {
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("texels"),
+                size: bytes,
+                usage: wgpu::BufferUsages::STORAGE
+                    | wgpu::BufferUsages::COPY_DST
+                    | wgpu::BufferUsages::COPY_SRC,
+                mapped_at_creation: false,
+            })
+        };
         let mut buffers = self.buffers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let buffer = buffers.take(&self.device, u64::from(size.height) * row_bytes(size));
+        let buffer = buffers.take(|buffer| buffer.size() == bytes, make);
         Texels { size, first: 0, buffer }
     }
 
@@ -108,9 +85,10 @@ impl Gpu {
     /// Records the copy of `plane` to the device.
     pub fn upload_texels(&self, encoder: &mut wgpu::CommandEncoder, plane: &Plane<[f32; 4]>) -> Texels {
         let texels = self.texels(plane.size);
-        let rows = bytemuck::cast_slice::<_, u8>(&plane.data).chunks_exact(plane.size.width as usize * 16);
+        let row = plane.size.width as usize * TEXEL_BYTES as usize;
+        let rows = bytemuck::cast_slice::<_, u8>(&plane.data).chunks_exact(row);
         let stride = row_bytes(plane.size) as usize;
-        self.stage(encoder, stride, rows, None, |encoder, staging| {
+        self.send(encoder, stride, rows, (row, TEXEL_BYTES as usize), |encoder, staging| {
             let (from, bytes) = (staging.offset(), staging.size());
             encoder.copy_buffer_to_buffer(staging.buffer(), from, &texels.buffer, 0, bytes);
         });

@@ -137,6 +137,28 @@ fn devices_agree() {
     assert!(found > 60.0, "{found:.1} dB");
 }
 
+/// Larger ones go through in bands, whose height is another on the GPU: no row may differ more than others.
+#[test]
+fn devices_agree_on_large_pictures() {
+    let options = StackOptions { size: Size::new(2560, 1600), frames: 4, ..small() };
+    let (env, stack) = (TestEnv::new(), rendered(&options));
+    let rows = ["cpu", "gpu"].map(|device| {
+        let out = format!("{device}.tif");
+        let mut command = env.nearfar();
+        command.args(["--device", device, "merge", "--align", "none", "--no-crop"]);
+        command.arg(stack.shuffled()).args(["-o", &out, "--near", &stack.near, "--far", &stack.far]);
+        Run::of(&mut command).exits(0);
+        read(&env.path(&out))
+    });
+    let [cpu, gpu] = rows;
+    for y in 0..options.size.height {
+        let apart = |(a, b): (&[f32; 3], &[f32; 3])| (0..3).map(|c| (a[c] - b[c]).powi(2)).sum::<f32>();
+        let squares: f32 = cpu.row(y).iter().zip(gpu.row(y)).map(apart).sum();
+        let error = (squares / (3 * options.size.width) as f32).sqrt();
+        assert!(error < 1e-3, "row {y}: {error}");
+    }
+}
+
 #[test]
 fn every_method_and_model_works() {
     let (env, stack) = (TestEnv::new(), rendered(&hand_held()));

@@ -57,6 +57,14 @@ fn twins_agree() {
         check(&pixels, (&near, &GAINS), inputs::LARGE, bottom, TOLERANCE);
         check(&pixels, (&askew, &GAINS), inputs::LARGE, all, TOLERANCE);
     }
+    // Upside down the photo's rows go up as the reference's go down.
+    for pixels in inputs::photos(Size::new(65, 67), 135) {
+        let size = pixels.size();
+        let turned = Transform::similarity(0.01, std::f64::consts::PI, [0.3, -0.6], [32.0, 33.0]);
+        for rows in inputs::bands(size.height) {
+            check(&pixels, (&turned, &GAINS), size, rows, SMALL);
+        }
+    }
     // The photo need not be as large as the reference.
     for pixels in inputs::photos(Size::new(70, 90), 133) {
         let size = Size::new(131, 67);
