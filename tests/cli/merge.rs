@@ -142,7 +142,7 @@ fn devices_agree() {
 fn devices_agree_on_large_pictures() {
     let options = StackOptions { size: Size::new(2560, 1600), frames: 4, ..small() };
     let (env, stack) = (TestEnv::new(), rendered(&options));
-    let rows = ["cpu", "gpu"].map(|device| {
+    let [cpu, gpu] = ["cpu", "gpu"].map(|device| {
         let out = format!("{device}.tif");
         let mut command = env.nearfar();
         command.args(["--device", device, "merge", "--align", "none", "--no-crop"]);
@@ -150,7 +150,6 @@ fn devices_agree_on_large_pictures() {
         Run::of(&mut command).exits(0);
         read(&env.path(&out))
     });
-    let [cpu, gpu] = rows;
     for y in 0..options.size.height {
         let apart = |(a, b): (&[f32; 3], &[f32; 3])| (0..3).map(|c| (a[c] - b[c]).powi(2)).sum::<f32>();
         let squares: f32 = cpu.row(y).iter().zip(gpu.row(y)).map(apart).sum();
