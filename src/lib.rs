@@ -20,6 +20,7 @@ pub mod params;
 pub mod pipeline;
 pub mod plan;
 pub mod positions;
+pub mod pyramid;
 pub mod session;
 pub mod simulate;
 pub mod transform;

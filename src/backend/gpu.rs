@@ -1,14 +1,14 @@
 //! The GPU path.
 
 use std::cell::OnceCell;
-use std::ops::Range;
 
 use super::Backend;
 use crate::error::{Error, Result};
-use crate::frame::{Luma, Pixels, Plane, Size};
+use crate::frame::{Luma, Pixels, Plane, Size, Window};
 use crate::gains::GainField;
 use crate::gpu::{self, Gpu, Recorder};
-use crate::params::{ALIGN_SUMS, ConfidenceRule, Edge, MOTION_SUMS, Prior, Slice, Standing, window_radius};
+use crate::params::{ALIGN_SUMS, ConfidenceRule, Edge, MOTION_SUMS, Slice, Standing, window_radius};
+use crate::pyramid::Pyramid;
 use crate::transform::{NormalEquations, Transform};
 
 /// The GPU path.
@@ -34,21 +34,14 @@ pub struct GpuBackend<'a> {
     blend: gpu::blend::Blend,
     guide: gpu::guide::Guide,
     bilateral: gpu::bilateral::Bilateral,
-    fusion: OnceCell<Fusion>,
+    merging: OnceCell<Merging>,
 }
 
 /// The stages that only merging needs.
-struct Fusion {
-    smooth: gpu::smooth::Smooth,
+struct Merging {
     motion: gpu::motion::Motion,
     front: gpu::front::Front,
-    resample: gpu::resample::Resample,
-    shrink: gpu::shrink::Shrink,
-    detail: gpu::detail::Detail,
-    prior: gpu::prior::Prior,
-    weigh: gpu::weigh::Weigh,
-    fuse: gpu::fuse::Fuse,
-    collapse: gpu::collapse::Collapse,
+    stages: gpu::fusion::Stages,
 }
 
 impl<'a> GpuBackend<'a> {
@@ -76,23 +69,16 @@ impl<'a> GpuBackend<'a> {
             blend: gpu::blend::Blend::new(gpu),
             guide: gpu::guide::Guide::new(gpu),
             bilateral: gpu::bilateral::Bilateral::new(gpu),
-            fusion: OnceCell::new(),
+            merging: OnceCell::new(),
         }
     }
 
     /// The stages that only merging needs, built with the first frame that does.
-    fn fusion(&self) -> &Fusion {
-        self.fusion.get_or_init(|| Fusion {
-            smooth: gpu::smooth::Smooth::new(self.gpu),
+    fn merging(&self) -> &Merging {
+        self.merging.get_or_init(|| Merging {
             motion: gpu::motion::Motion::new(self.gpu),
             front: gpu::front::Front::new(self.gpu),
-            resample: gpu::resample::Resample::new(self.gpu),
-            shrink: gpu::shrink::Shrink::new(self.gpu),
-            detail: gpu::detail::Detail::new(self.gpu),
-            prior: gpu::prior::Prior::new(self.gpu),
-            weigh: gpu::weigh::Weigh::new(self.gpu),
-            fuse: gpu::fuse::Fuse::new(self.gpu),
-            collapse: gpu::collapse::Collapse::new(self.gpu),
+            stages: gpu::fusion::Stages::new(self.gpu),
         })
     }
 }
@@ -102,6 +88,7 @@ impl Backend for GpuBackend<'_> {
     type Rgba = gpu::Texels;
     type Color = gpu::Image;
     type Peak = gpu::peak::Peak;
+    type Fusion = gpu::fusion::Fusion;
 
     fn name(&self) -> &str {
         &self.gpu.name
@@ -277,7 +264,7 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn smooth(&self, plane: &Self::Gray, offset: f32) -> Self::Gray {
-        self.recorder.record(|encoder| self.fusion().smooth.encode(self.gpu, encoder, plane, offset))
+        self.recorder.record(|encoder| self.merging().stages.smooth.encode(self.gpu, encoder, plane, offset))
     }
 
     fn motion(
@@ -289,7 +276,7 @@ impl Backend for GpuBackend<'_> {
         slice: &Slice,
     ) -> Result<Vec<[f32; MOTION_SUMS]>> {
         let sums = self.recorder.record(|encoder| {
-            self.fusion().motion.encode(self.gpu, encoder, fixed, moving, transform, depth, slice)
+            self.merging().motion.encode(self.gpu, encoder, fixed, moving, transform, depth, slice)
         });
         let floats = self.recorder.download_buffer(&sums)?;
         let (blocks, _) = floats.as_chunks();
@@ -297,120 +284,27 @@ impl Backend for GpuBackend<'_> {
     }
 
     fn front(&self, plane: &Self::Gray, radius: u32) -> Self::Gray {
-        self.recorder.record(|encoder| self.fusion().front.encode(self.gpu, encoder, plane, radius))
+        self.recorder.record(|encoder| self.merging().front.encode(self.gpu, encoder, plane, radius))
     }
 
-    fn resample(
+    fn fusion(&self, pyramid: Pyramid) -> Result<Self::Fusion> {
+        gpu::fusion::Fusion::new(self.gpu, &self.recorder, pyramid)
+    }
+
+    fn fuse(
         &self,
+        fusion: &mut Self::Fusion,
         pixels: &Pixels,
         transform: &Transform,
         gains: &GainField,
-        size: Size,
-        rows: Range<u32>,
-    ) -> Self::Rgba {
-        self.recorder.record(|encoder| {
-            self.fusion().resample.encode(self.gpu, encoder, pixels, transform, gains, size, rows)
-        })
-    }
-
-    fn shrink(&self, plane: &Self::Rgba) -> Self::Rgba {
-        self.recorder.record(|encoder| self.fusion().shrink.encode(self.gpu, encoder, plane))
-    }
-
-    fn shrink_gray(&self, plane: &Self::Gray) -> Self::Gray {
-        self.recorder.record(|encoder| self.fusion().shrink.encode_gray(self.gpu, encoder, plane))
-    }
-
-    fn detail(&self, plane: &Self::Rgba, half: &Self::Rgba) -> (Self::Rgba, Self::Gray) {
-        self.recorder.record(|encoder| self.fusion().detail.encode(self.gpu, encoder, plane, half))
-    }
-
-    fn prior(
-        &self,
-        [depth, confidence]: [&Self::Gray; 2],
-        rule: &Prior,
+        depth: [&Self::Gray; 2],
         standing: &Standing,
-        transform: &Transform,
-        rows: Range<u32>,
-    ) -> Self::Gray {
-        self.recorder.record(|encoder| {
-            let stage = &self.fusion().prior;
-            stage.encode(self.gpu, encoder, depth, confidence, rule, standing, transform, rows)
-        })
+    ) -> Result<()> {
+        let frame = gpu::fusion::Frame { pixels, transform, gains, depth, standing };
+        fusion.add(self.gpu, &self.recorder, &self.merging().stages, frame)
     }
 
-    fn weigh(
-        &self,
-        energy: &Self::Gray,
-        finest: &Self::Gray,
-        prior: &Self::Gray,
-        floor: f32,
-        powers: [u32; 2],
-    ) -> Self::Gray {
-        self.recorder.record(|encoder| {
-            self.fusion().weigh.encode(self.gpu, encoder, energy, finest, prior, floor, powers)
-        })
-    }
-
-    fn fuse(&self, sum: Self::Rgba, band: &Self::Rgba, weight: &Self::Gray, skip: u32) -> Self::Rgba {
-        let fuse = &self.fusion().fuse;
-        self.recorder.record(|encoder| fuse.encode(self.gpu, encoder, &sum, band, weight, skip));
-        sum
-    }
-
-    fn fuse_base(&self, sum: Self::Rgba, plane: &Self::Rgba, weight: &Self::Gray) -> Self::Rgba {
-        let fuse = &self.fusion().fuse;
-        self.recorder.record(|encoder| fuse.encode_base(self.gpu, encoder, &sum, plane, weight));
-        sum
-    }
-
-    fn collapse(&self, sum: &Self::Rgba, half: &Self::Rgba, top: u32) -> Self::Rgba {
-        // Only what is looked at is bound: whole planes of large pictures are more than devices bind.
-        let first = (top / 2).saturating_sub(1);
-        let last = ((top + sum.size.height).div_ceil(2) + 1).min(half.size.height);
-        let (collapse, half) = (&self.fusion().collapse, half.rows(first..last));
-        self.recorder.record(|encoder| collapse.encode(self.gpu, encoder, sum, &half, top - 2 * first))
-    }
-
-    fn collapse_base(&self, sum: &Self::Rgba) -> Self::Rgba {
-        self.recorder.record(|encoder| self.fusion().collapse.encode_base(self.gpu, encoder, sum))
-    }
-
-    fn rows(&self, plane: &Self::Rgba, rows: Range<u32>) -> Self::Rgba {
-        plane.rows(rows)
-    }
-
-    fn rows_gray(&self, plane: &Self::Gray, rows: Range<u32>) -> Self::Gray {
-        self.recorder.record(|encoder| {
-            let copy = self.gpu.gray(Size::new(plane.size.width, rows.len() as u32));
-            self.gpu.copy_rows(encoder, plane, rows.start, &copy, 0, rows.len() as u32);
-            copy
-        })
-    }
-
-    fn put_rows(&self, plane: Self::Rgba, at: u32, band: &Self::Rgba, rows: Range<u32>) -> Self::Rgba {
-        self.recorder.record(|encoder| self.gpu.copy_texels(encoder, band, rows, &plane, at));
-        plane
-    }
-
-    fn put_rows_gray(&self, plane: Self::Gray, at: u32, band: &Self::Gray, rows: Range<u32>) -> Self::Gray {
-        self.recorder.record(|encoder| {
-            self.gpu.copy_rows(encoder, band, rows.start, &plane, at, rows.len() as u32);
-        });
-        plane
-    }
-
-    fn fusion_area(&self) -> usize {
-        // Halos are a twentieth at 24 MP; a plane of it fits what every device binds.
-        3 << 20
-    }
-
-    fn trim(&self) -> Result<()> {
-        self.recorder.submit();
-        self.gpu.trim()
-    }
-
-    fn pace(&self) -> Result<()> {
-        self.recorder.pace()
+    fn fused(&self, fusion: Self::Fusion, window: &Window, bits: u8) -> Result<Pixels> {
+        fusion.finish(self.gpu, &self.recorder, &self.merging().stages, window, bits)
     }
 }

@@ -3,15 +3,14 @@
 mod cpu;
 mod gpu;
 
-use std::ops::Range;
-
 pub use cpu::CpuBackend;
 pub use gpu::GpuBackend;
 
 use crate::error::Result;
-use crate::frame::{Luma, Pixels, Plane, Size};
+use crate::frame::{Luma, Pixels, Plane, Size, Window};
 use crate::gains::GainField;
-use crate::params::{ConfidenceRule, Edge, MOTION_SUMS, Prior, Slice, Standing};
+use crate::params::{ConfidenceRule, Edge, MOTION_SUMS, Slice, Standing};
+use crate::pyramid::Pyramid;
 use crate::transform::{NormalEquations, Transform};
 
 /// The stages over planes that live where the backend computes.
@@ -28,6 +27,8 @@ pub trait Backend {
     type Color;
     /// The running depth argmax.
     type Peak;
+    /// A picture that grows by frames.
+    type Fusion;
 
     /// What `map.json` says under `device`.
     fn name(&self) -> &str;
@@ -158,75 +159,21 @@ pub trait Backend {
     /// Least value within `radius` cells.
     fn front(&self, plane: &Self::Gray, radius: u32) -> Self::Gray;
 
-    /// Rows `rows` of `pixels` in the geometry of the reference, `size` pixels, evened out by `gains`.
-    fn resample(
+    /// A picture without frames, in the planes of `pyramid`.
+    fn fusion(&self, pyramid: Pyramid) -> Result<Self::Fusion>;
+
+    /// Adds a frame, which `transform` leads to from the picture and `gains` even out. Depth map and confidence lie on the
+    /// pyramid's second plane, whose pixel k is the picture's 2k.
+    fn fuse(
         &self,
+        fusion: &mut Self::Fusion,
         pixels: &Pixels,
         transform: &Transform,
         gains: &GainField,
-        size: Size,
-        rows: Range<u32>,
-    ) -> Self::Rgba;
-
-    /// `plane` smoothed and decimated by 2.
-    fn shrink(&self, plane: &Self::Rgba) -> Self::Rgba;
-
-    /// Likewise.
-    fn shrink_gray(&self, plane: &Self::Gray) -> Self::Gray;
-
-    /// The pyramid's band between `plane` and its shrunk `half`, and the band's energy on the grid of `half`.
-    fn detail(&self, plane: &Self::Rgba, half: &Self::Rgba) -> (Self::Rgba, Self::Gray);
-
-    /// What depth says of a frame at rows `rows` of the pyramid's second plane.
-    fn prior(
-        &self,
         depth: [&Self::Gray; 2],
-        rule: &Prior,
         standing: &Standing,
-        transform: &Transform,
-        rows: Range<u32>,
-    ) -> Self::Gray;
+    ) -> Result<()>;
 
-    /// Weight in a band, from its energy, that of the finest band, and the prior.
-    fn weigh(
-        &self,
-        energy: &Self::Gray,
-        finest: &Self::Gray,
-        prior: &Self::Gray,
-        floor: f32,
-        powers: [u32; 2],
-    ) -> Self::Gray;
-
-    /// `sum` plus `band` by `weight`, which lies on half its grid; row 0 of `sum` is row `skip` (even) of `band`.
-    fn fuse(&self, sum: Self::Rgba, band: &Self::Rgba, weight: &Self::Gray, skip: u32) -> Self::Rgba;
-
-    /// `sum` plus the pyramid's base by `weight`, which lies on its grid.
-    fn fuse_base(&self, sum: Self::Rgba, plane: &Self::Rgba, weight: &Self::Gray) -> Self::Rgba;
-
-    /// Means of `sum`, plus `half` expanded, whose row `top`/2 (`top` even) is row 0 of `sum`.
-    fn collapse(&self, sum: &Self::Rgba, half: &Self::Rgba, top: u32) -> Self::Rgba;
-
-    /// Means of `sum`: the pyramid's base.
-    fn collapse_base(&self, sum: &Self::Rgba) -> Self::Rgba;
-
-    /// Some rows of `plane`, which must not be changed while they are held.
-    fn rows(&self, plane: &Self::Rgba, rows: Range<u32>) -> Self::Rgba;
-
-    /// Likewise.
-    fn rows_gray(&self, plane: &Self::Gray, rows: Range<u32>) -> Self::Gray;
-
-    /// `plane` with `rows` of `band` from its row `at` on.
-    fn put_rows(&self, plane: Self::Rgba, at: u32, band: &Self::Rgba, rows: Range<u32>) -> Self::Rgba;
-
-    /// Likewise.
-    fn put_rows_gray(&self, plane: Self::Gray, at: u32, band: &Self::Gray, rows: Range<u32>) -> Self::Gray;
-
-    /// Pixels of a band that is fused at a time.
-    fn fusion_area(&self) -> usize;
-
-    /// Lets go of memory that was kept for planes to come, where other ones are to come.
-    fn trim(&self) -> Result<()>;
-
-    /// Called between frames: bounds what a device has not done yet.
-    fn pace(&self) -> Result<()>;
+    /// The part `window` of the picture, in `bits` (8 or 16) a channel.
+    fn fused(&self, fusion: Self::Fusion, window: &Window, bits: u8) -> Result<Pixels>;
 }

@@ -5,7 +5,6 @@ use std::ops::Range;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::spare;
 use crate::frame::{Plane, Size};
 use crate::params::{Prior, Standing, UNCOVERED};
 use crate::transform::Transform;
@@ -24,27 +23,29 @@ pub fn prior(
     rows: Range<u32>,
 ) -> Plane<f32> {
     let m = transform.to_f32();
-    let mut out: Plane<f32> = spare::plane(Size::new(depth.size.width, rows.len() as u32));
+    let mut out = Plane::filled(Size::new(depth.size.width, rows.len() as u32), 0.0);
     out.data.par_chunks_exact_mut(depth.size.width as usize).zip(rows).for_each(|(out, y)| {
         let (depth, confidence) = (depth.row(y), confidence.row(y));
-        prior_row(depth, confidence, rule, standing, &m, 2.0 * y as f32, out);
+        prior_row(depth, confidence, rule, standing, &m, [0, y as usize], out);
     });
     out
 }
 
+/// A row of the weights, from column and row `[left, y]` on.
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn prior_row(
+pub(super) fn prior_row(
     depth: &[f32],
     confidence: &[f32],
     rule: &Prior,
     standing: &Standing,
     m: &[f32; 8],
-    y: f32,
+    [left, y]: [usize; 2],
     out: &mut [f32],
 ) {
+    let y = 2.0 * y as f32;
     let (right, bottom) = (standing.frame.width as f32 - 0.5, standing.frame.height as f32 - 0.5);
     for (x, ((out, depth), confidence)) in out.iter_mut().zip(depth).zip(confidence).enumerate() {
-        let x = 2.0 * x as f32;
+        let x = 2.0 * (left + x) as f32;
         let w = m[6] * x + m[7] * y + 1.0;
         let u = (m[0] * x + m[1] * y + m[2]) / w;
         let v = (m[3] * x + m[4] * y + m[5]) / w;

@@ -3,27 +3,24 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::shrink::weigh_rows;
-use super::spare;
+use super::shrink::{around, pad};
 use crate::frame::Plane;
 
 /// `plane` smoothed by 1, 4, 6, 4, 1 both ways (σ = 1 px), edge pixels replicated, plus `offset`.
 pub fn smooth(plane: &Plane<f32>, offset: f32) -> Plane<f32> {
     let width = plane.size.width as usize;
-    let last = i64::from(plane.size.height) - 1;
-    let mut out: Plane<f32> = spare::plane(plane.size);
-    out.data.par_chunks_exact_mut(width).enumerate().for_each_init(
-        || vec![0.0f32; width + 4],
-        |padded, (y, out)| {
-            let taps = std::array::from_fn(|k| plane.row((y as i64 + k as i64 - 2).clamp(0, last) as u32));
-            weigh_rows(taps, &mut padded[2..width + 2]);
-            let (first, last) = (padded[2], padded[width + 1]);
-            padded[..2].fill(first);
-            padded[width + 2..].fill(last);
-            across(padded, offset, out);
-        },
-    );
+    let last = plane.size.height as isize - 1;
+    let mut out = Plane::filled(plane.size, 0.0);
+    out.data.par_chunks_exact_mut(width).enumerate().for_each_init(Vec::new, |padded, (y, out)| {
+        smooth_row(around(y, last).map(|row| plane.row(row as u32)), offset, padded, out);
+    });
     out
+}
+
+/// A row smoothed, from it and two on either side.
+pub(super) fn smooth_row(taps: [&[f32]; 5], offset: f32, padded: &mut Vec<f32>, out: &mut [f32]) {
+    pad(taps, padded);
+    across(padded, offset, out);
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]

@@ -3,7 +3,6 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::spare;
 use crate::frame::Plane;
 use crate::params::{COVERED, FINEST_FLOOR};
 
@@ -20,7 +19,7 @@ pub fn weigh(
 ) -> Plane<f32> {
     assert!(energy.size == finest.size && energy.size == prior.size, "all planes are of one band");
     let width = energy.size.width as usize;
-    let mut out: Plane<f32> = spare::plane(prior.size);
+    let mut out = Plane::filled(prior.size, 0.0);
     out.data.par_chunks_exact_mut(width).enumerate().for_each(|(y, out)| {
         let y = y as u32;
         weigh_row(energy.row(y), finest.row(y), prior.row(y), floor, powers, out);
@@ -29,7 +28,7 @@ pub fn weigh(
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn weigh_row(
+pub(super) fn weigh_row(
     energy: &[f32],
     finest: &[f32],
     prior: &[f32],

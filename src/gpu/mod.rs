@@ -18,6 +18,7 @@ mod device;
 pub mod distance;
 pub mod front;
 pub mod fuse;
+pub mod fusion;
 pub mod guide;
 mod image;
 #[cfg(test)]

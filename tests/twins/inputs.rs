@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use nearfar::cpu::lines::Lines;
 use nearfar::frame::{Pixels, Plane, Size};
 use nearfar::transform::Transform;
 use rand::{RngExt, SeedableRng};
@@ -99,4 +100,36 @@ pub fn bands(height: u32) -> [Range<u32>; 4] {
 pub fn random_band(size: Size, seed: u64) -> Plane<[f32; 4]> {
     let noise = random_rgba(size, seed);
     Plane::new(size, noise.data.iter().map(|pixel| pixel.map(|value| value - 0.5)).collect())
+}
+
+/// The first `channels` of `plane`, row by row.
+pub fn lines<const N: usize>(plane: &Plane<[f32; N]>, channels: usize) -> Lines {
+    let mut lines = Lines::new(plane.size, channels);
+    let width = plane.size.width as usize;
+    for (index, pixel) in plane.data.iter().enumerate() {
+        let (x, y) = (index % width, index / width);
+        for (channel, value) in pixel.iter().take(channels).enumerate() {
+            lines.data[(y * channels + channel) * width + x] = *value;
+        }
+    }
+    lines
+}
+
+/// One channel row by row.
+pub fn gray_lines(plane: &Plane<f32>) -> Lines {
+    Lines { size: plane.size, channels: 1, data: plane.data.clone() }
+}
+
+/// What [`lines`] and [`gray_lines`] came from.
+pub fn pixels<const N: usize>(lines: &Lines) -> Plane<[f32; N]> {
+    let width = lines.size.width as usize;
+    let at = |index: usize| {
+        std::array::from_fn(|channel| lines.row(index / width)[channel * width + index % width])
+    };
+    Plane::new(lines.size, (0..lines.size.area()).map(at).collect())
+}
+
+/// The colours of a plane whose fourth channel has no meaning, or none worth comparing.
+pub fn colours(plane: &Plane<[f32; 4]>) -> Plane<[f32; 3]> {
+    Plane::new(plane.size, plane.data.iter().map(|&[r, g, b, _]| [r, g, b]).collect())
 }
