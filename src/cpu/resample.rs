@@ -50,7 +50,7 @@ pub(super) struct View<'a> {
 const CHUNK: usize = 32;
 /// Pixels beyond either end of a row that taps reach.
 const PAD: usize = 4;
-/// Pixels that are asked together whether they are neighbours.
+/// Pixels that go through together.
 const GROUP: usize = 16;
 
 /// Some columns of the reference, made row by row.
@@ -194,12 +194,14 @@ impl Taps {
         weigh(&self.places, first, &mut self.whole, [a, b, c, d]);
         self.runs.clear();
         let (mut start, mut next) = (0, self.whole[0]);
-        for (chunk, at) in self.whole.chunks(GROUP).zip((0..).step_by(GROUP)) {
-            if goes_on(chunk, next, step) {
-                next += step * chunk.len() as u32;
+        let (groups, rest) = self.whole.as_chunks::<GROUP>();
+        let groups = groups.iter().map(|group| (Some(group), &group[..])).chain([(None, rest)]);
+        for ((group, pixels), at) in groups.zip((0..).step_by(GROUP)) {
+            if group.is_some_and(|group| goes_on(group, next, step)) {
+                next += step * GROUP as u32;
                 continue;
             }
-            for (whole, i) in chunk.iter().zip(at..) {
+            for (whole, i) in pixels.iter().zip(at..) {
                 if *whole != next {
                     self.runs.push(Run { pixels: start..i, whole: self.whole[start] as usize });
                     start = i;
@@ -212,10 +214,10 @@ impl Taps {
 }
 
 /// Whether `whole` starts with `next` and goes on by `step`.
-fn goes_on(whole: &[u32], next: u32, step: u32) -> bool {
+fn goes_on(whole: &[u32; GROUP], next: u32, step: u32) -> bool {
     let mut apart = 0;
-    for (whole, i) in whole.iter().zip(0..) {
-        apart |= whole ^ (next + step * i);
+    for (i, whole) in whole.iter().enumerate() {
+        apart |= whole ^ (next + step * i as u32);
     }
     apart == 0
 }
@@ -223,8 +225,7 @@ fn goes_on(whole: &[u32], next: u32, step: u32) -> bool {
 /// Second taps, counted from `first`, and weights of places.
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn weigh(places: &[f32], first: i32, whole: &mut [u32], weights: [&mut [f32]; 4]) {
-    // Adding this leaves the nearest whole number in the last bits: a conversion would not be vectorised, as it has to
-    // ask for NaN. Whole places may count as the end of the pixel before, with the same taps.
+    // Adding this leaves a whole number in the last bits: a conversion would not be vectorised, as it has to ask for NaN.
     const WHOLE: f32 = 12_582_912.0;
     let width = places.len();
     let [a, b, c, d] = weights;
@@ -232,9 +233,9 @@ fn weigh(places: &[f32], first: i32, whole: &mut [u32], weights: [&mut [f32]; 4]
     let whole = &mut whole[..width];
     let zero = WHOLE.to_bits().wrapping_add_signed(first);
     for (i, place) in places.iter().enumerate() {
-        let rounded = (place - 0.5) + WHOLE;
-        whole[i] = rounded.to_bits().wrapping_sub(zero);
-        [a[i], b[i], c[i], d[i]] = cubic(place - (rounded - WHOLE));
+        let floor = place.floor();
+        whole[i] = (floor + WHOLE).to_bits().wrapping_sub(zero);
+        [a[i], b[i], c[i], d[i]] = cubic(place - floor);
     }
 }
 
@@ -260,20 +261,35 @@ fn rows_at(m: &[f32; 8], left: usize, y: f32, [low, high]: [f32; 2], places: &mu
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn across_row(padded: &[f32], taps: &Taps, out: &mut [f32]) {
     let (length, width) = (padded.len() / 3, out.len() / 3);
+    let [w0, w1, w2, w3] = &taps.weights;
+    let (w0, w1, w2, w3) = (&w0[..width], &w1[..width], &w2[..width], &w3[..width]);
     for Run { pixels: Range { start, end }, whole } in &taps.runs {
-        let (start, count) = (*start, end - start);
-        let (w0, w1) = (&taps.weights[0][start..][..count], &taps.weights[1][start..][..count]);
-        let (w2, w3) = (&taps.weights[2][start..][..count], &taps.weights[3][start..][..count]);
         for channel in 0..3 {
-            let from = &padded[channel * length + whole - 1..][..count + 3];
-            let (a, b) = (&from[..count], &from[1..][..count]);
-            let (c, d) = (&from[2..][..count], &from[3..][..count]);
-            let out = &mut out[channel * width + start..][..count];
-            for (i, out) in out.iter_mut().enumerate() {
-                *out = w0[i] * a[i] + w1[i] * b[i] + w2[i] * c[i] + w3[i] * d[i];
+            let from = &padded[channel * length + whole - 1..][..end - start + 3];
+            let out = &mut out[channel * width..][..width];
+            // Runs are short: whole groups, the last of which starts earlier, leave no pixels that go one by one.
+            let mut at = *start;
+            while at + GROUP <= *end {
+                let taps: &[f32; GROUP + 3] = from[at - start..][..GROUP + 3].try_into().expect("a group");
+                let (w0, w1, w2, w3) = (group(w0, at), group(w1, at), group(w2, at), group(w3, at));
+                let out: &mut [f32; GROUP] = (&mut out[at..at + GROUP]).try_into().expect("a group");
+                for i in 0..GROUP {
+                    out[i] =
+                        w0[i] * taps[i] + w1[i] * taps[i + 1] + w2[i] * taps[i + 2] + w3[i] * taps[i + 3];
+                }
+                at = if at + GROUP == *end { *end } else { (at + GROUP).min(end - GROUP) };
+            }
+            for i in at..*end {
+                let taps = &from[i - start..][..4];
+                out[i] = w0[i] * taps[0] + w1[i] * taps[1] + w2[i] * taps[2] + w3[i] * taps[3];
             }
         }
     }
+}
+
+#[inline(always)]
+fn group(values: &[f32], at: usize) -> &[f32; GROUP] {
+    values[at..at + GROUP].try_into().expect("a group")
 }
 
 /// A row of the reference from rows of the photo in its columns, of which `last` is the last.
