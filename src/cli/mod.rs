@@ -5,6 +5,7 @@ mod cameras;
 mod capture;
 mod devices;
 mod exit;
+mod log;
 mod map;
 mod merge;
 mod plan;
@@ -14,6 +15,7 @@ mod simulate;
 mod talk;
 mod tether;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -56,6 +58,9 @@ struct Global {
     /// More talk; twice for the details of every stage
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
+    /// Write what every thread did when, for ui.perfetto.dev or chrome://tracing
+    #[arg(long, global = true, value_name = "FILE")]
+    trace: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,7 +96,15 @@ pub fn main() -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    let talk = Talk::new(cli.global.json, cli.global.quiet, cli.global.verbose);
+    let Global { json, quiet, verbose, trace, .. } = &cli.global;
+    let talk = Talk::new(*json, *quiet);
+    let _trace = match log::start(*verbose, trace.as_deref()) {
+        Ok(trace) => trace,
+        Err(error) => {
+            talk.error(&error);
+            return Exit::from(&error);
+        }
+    };
     // A second handler cannot be there: this is the only place that sets one.
     let _ = ctrlc::set_handler(|| INTERRUPT.store(true, Ordering::Relaxed));
     match run(&cli, &talk) {
@@ -111,6 +124,7 @@ fn run(cli: &Cli, talk: &Talk) -> Result<Exit> {
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
+        .thread_name(|index| format!("compute {}", index + 1))
         .build_global()
         .map_err(|error| Error::Usage(format!("--threads {threads}: {error}")))?;
     let device = &cli.global.device;

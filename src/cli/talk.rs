@@ -15,23 +15,7 @@ pub struct Talk {
 }
 
 impl Talk {
-    pub fn new(json: bool, quiet: bool, verbose: u8) -> Self {
-        let level = match verbose {
-            0 => "warn",
-            1 => "info",
-            2 => "debug",
-            _ => "trace",
-        };
-        let filter = tracing_subscriber::EnvFilter::try_from_env("NEARFAR_LOG")
-            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("nearfar={level}")));
-        // Fails only if a subscriber is set already, which tests in one process do.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_target(false)
-            .with_ansi(std::io::stderr().is_terminal())
-            .without_time()
-            .try_init();
+    pub fn new(json: bool, quiet: bool) -> Self {
         let hidden = quiet || !std::io::stderr().is_terminal();
         let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
@@ -126,7 +110,7 @@ fn remedy(error: &Error) -> &'static str {
 mod tests {
     #[test]
     fn progress_template_is_valid() {
-        super::Talk::new(false, true, 0).progress("decode", 1, 2);
+        super::Talk::new(false, true).progress("decode", 1, 2);
     }
 
     #[test]

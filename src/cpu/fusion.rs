@@ -99,6 +99,7 @@ fn add_band(band: &Band<'_>, sum: &mut Lines, next: &mut Lines, [rows, columns]:
     let parts = sum.data.par_chunks_mut(sum_rows).zip(next.data.par_chunks_mut(next_rows)).enumerate();
     parts.for_each_init(Sweep::default, |sweep, (index, (sum, next))| {
         let rows = index * rows..((index + 1) * rows).min(height);
+        let _span = tracing::trace_span!("sweep", width, ?rows).entered();
         for left in (0..width).step_by(columns) {
             let columns = left..(left + columns).min(width);
             sweep.run(band, Part { rows: rows.clone(), columns }, sum, next);

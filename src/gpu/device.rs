@@ -200,7 +200,9 @@ impl Gpu {
     }
 
     fn poll(&self, until: wgpu::PollType) -> Result<()> {
+        let span = tracing::trace_span!("wait for the device").entered();
         let polled = self.device.poll(until);
+        drop(span);
         if let Some(fault) = self.fault.get() {
             return Err(Error::Device(format!("{}: {fault}; use --device cpu", self.name)));
         }

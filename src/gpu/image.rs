@@ -195,6 +195,7 @@ impl Gpu {
         pixels: &Pixels,
         rows: &Range<u32>,
     ) -> Image {
+        let _span = tracing::trace_span!("upload").entered();
         let size = Size::new(pixels.size().width, (rows.len() as u32).next_multiple_of(ROUND_ROWS));
         let texels = |row: u32| match pixels {
             Pixels::U8(plane) => {

@@ -142,6 +142,7 @@ impl<'a> Recorder<'a> {
     /// Submits what was recorded.
     pub fn submit(&self) {
         if let Some((encoder, _)) = self.open.borrow_mut().take() {
+            let _span = tracing::trace_span!("submit").entered();
             let belt = self.gpu.belt.lock();
             belt.unwrap_or_else(PoisonError::into_inner).finish_and_recall_on_submit(&encoder);
             self.last.set(Some(self.gpu.queue.submit([encoder.finish()])));

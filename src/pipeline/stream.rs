@@ -36,23 +36,28 @@ pub fn stream<T: Send>(
     let next = AtomicUsize::new(0);
     let (sender, receiver) = bounded(0);
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, files.len().max(1)) {
+        for number in 1..=threads.clamp(1, files.len().max(1)) {
             let (sender, next, decode) = (sender.clone(), &next, &decode);
-            scope.spawn(move || {
+            let thread = std::thread::Builder::new().name(format!("decode {number}"));
+            let work = move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some((path, header)) = files.get(index) else { break };
+                    let span = tracing::trace_span!("decode", file = %path.display()).entered();
                     let frame = decode(path, header);
+                    drop(span);
                     // The consumer is gone after an error: stop.
                     if sender.send((index, frame)).is_err() {
                         break;
                     }
                 }
-            });
+            };
+            thread.spawn_scoped(scope, work).expect("the system has a thread left");
         }
         drop(sender);
         for (index, frame) in receiver {
             check(interrupt)?;
+            let _span = tracing::trace_span!("frame", index).entered();
             consume(index, frame)?;
         }
         Ok(())

@@ -366,8 +366,10 @@ impl<'a, B: Backend> Run<'a, B> {
     /// Runs a stage and notes its wall time; times of one name add up.
     pub fn timed<R>(&mut self, stage: &str, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         check(self.interrupt)?;
+        let span = tracing::trace_span!("stage", stage).entered();
         let start = Instant::now();
         let result = work(self);
+        drop(span);
         let elapsed = start.elapsed().as_secs_f64() * 1000.0;
         *self.timings.entry(stage.to_owned()).or_default() += elapsed;
         tracing::info!("{stage}: {elapsed:.0} ms");
