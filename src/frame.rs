@@ -87,13 +87,6 @@ impl<T: Copy> Plane<T> {
         Self { size, data: self.data[rows.start as usize * width..rows.end as usize * width].to_vec() }
     }
 
-    /// Overwrites rows from `at` on by rows `rows` of `band`, which is as wide.
-    pub fn put_rows(&mut self, at: u32, band: &Self, rows: Range<u32>) {
-        let width = self.size.width as usize;
-        let from = &band.data[rows.start as usize * width..rows.end as usize * width];
-        self.data[at as usize * width..][..from.len()].copy_from_slice(from);
-    }
-
     /// Row `y`.
     pub fn row(&self, y: u32) -> &[T] {
         let width = self.size.width as usize;

@@ -131,7 +131,7 @@ pub const TINY: f32 = 1e-12;
 pub const FUSION_BANDS: u32 = 5;
 /// Shortest side in pixels of the pyramid's base.
 pub const FUSION_BASE_SIDE: u32 = 4;
-/// Rows above and below a band of the picture that its fusion looks at: the supports of decimation (2), expansion (2),
+/// Rows or columns around a part of the picture that its fusion looks at: the supports of decimation (2), expansion (2),
 /// decimated energy (2) and its smoothing (4), and one row of interpolation, added up and made even.
 pub const FUSION_HALO: u32 = 12;
 /// Keys's parameter of cubic convolution: −1/2 is exact for quadratics, −3/4 sharper; fused pictures come out up to 0.3 dB

@@ -66,45 +66,45 @@ impl Output {
 
     /// Takes in those of the picture's rows `rows` that are in the window.
     ///
-    /// `row` works with room from `room` and says how to get colour and column's value, 0…1, of a row of the picture.
+    /// `row` fills in the colours, 0…1, of a row of the picture, of all columns up to the window's last; it works with what
+    /// `room` makes, once for every thread.
     pub fn put<R>(
         &mut self,
         rows: Range<u32>,
         room: impl Fn() -> R + Sync + Send,
         row: impl Fn(&mut R, u32, &mut [[f32; 3]]) + Sync,
     ) {
-        let Window { x, y, width, height } = self.window;
-        let (from, to) = (rows.start.max(y), rows.end.min(y + height));
-        if from >= to {
-            return;
-        }
-        let columns = x as usize..(x + width) as usize;
-        let range = (from - y) as usize * width as usize..(to - y) as usize * width as usize;
-        let start = || (room(), Vec::new());
-        let make = |(room, colours): &mut (R, Vec<[f32; 3]>), at: usize| {
-            colours.resize(columns.end, [0.0; 3]);
-            row(room, from + at as u32, colours);
-        };
+        let window = self.window;
         // `as` saturates.
         match &mut self.pixels {
-            Pixels::U8(plane) => {
-                let rows = plane.data[range].par_chunks_exact_mut(width as usize).enumerate();
-                rows.for_each_init(start, |scratch, (at, out)| {
-                    make(scratch, at);
-                    for (out, colour) in out.iter_mut().zip(&scratch.1[columns.clone()]) {
-                        *out = colour.map(|value| (value * 255.0 + 0.5) as u8);
-                    }
-                });
-            }
-            Pixels::U16(plane) => {
-                let rows = plane.data[range].par_chunks_exact_mut(width as usize).enumerate();
-                rows.for_each_init(start, |scratch, (at, out)| {
-                    make(scratch, at);
-                    for (out, colour) in out.iter_mut().zip(&scratch.1[columns.clone()]) {
-                        *out = colour.map(|value| (value * 65535.0 + 0.5) as u16);
-                    }
-                });
-            }
+            Pixels::U8(plane) => put(plane, window, rows, room, row, |value| (value * 255.0 + 0.5) as u8),
+            Pixels::U16(plane) => put(plane, window, rows, room, row, |value| (value * 65535.0 + 0.5) as u16),
         }
     }
+}
+
+fn put<T: Send, R>(
+    plane: &mut Plane<[T; 3]>,
+    Window { x, y, width, height }: Window,
+    rows: Range<u32>,
+    room: impl Fn() -> R + Sync + Send,
+    row: impl Fn(&mut R, u32, &mut [[f32; 3]]) + Sync,
+    narrow: impl Fn(f32) -> T + Sync,
+) {
+    let (from, to) = (rows.start.max(y), rows.end.min(y + height));
+    if from >= to {
+        return;
+    }
+    let columns = x as usize..(x + width) as usize;
+    let inside = (from - y) as usize * width as usize..(to - y) as usize * width as usize;
+    let rows = plane.data[inside].par_chunks_exact_mut(width as usize).zip(from..to);
+    rows.for_each_init(
+        || (room(), vec![[0.0; 3]; columns.end]),
+        |(room, colours), (out, y)| {
+            row(room, y, colours);
+            for (out, colour) in out.iter_mut().zip(&colours[columns.clone()]) {
+                *out = colour.map(&narrow);
+            }
+        },
+    );
 }

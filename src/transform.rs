@@ -124,7 +124,9 @@ impl Transform {
         // One row more than the taps: single precision may land beyond.
         let low = heights.iter().copied().fold(f64::INFINITY, f64::min).floor() - 2.0;
         let high = heights.iter().copied().fold(f64::NEG_INFINITY, f64::max).floor() + 3.0;
-        low.clamp(0.0, last) as u32..high.clamp(0.0, last) as u32 + 1
+        let [low, high] = [low, high].map(|row| row.clamp(0.0, last) as u32);
+        // A map that leads nowhere has no lowest row.
+        low.min(high)..high + 1
     }
 
     /// `[a, b, c, d, e, f, g, h]` as shaders and their twins use them.

@@ -300,8 +300,8 @@ impl Backend for GpuBackend<'_> {
         depth: [&Self::Gray; 2],
         standing: &Standing,
     ) -> Result<()> {
-        let frame = gpu::fusion::Frame { pixels, transform, gains, depth, standing };
-        fusion.add(self.gpu, &self.recorder, &self.merging().stages, frame)
+        let photo = gpu::fusion::Photo { pixels, transform, gains, depth, standing };
+        fusion.add(self.gpu, &self.recorder, &self.merging().stages, photo)
     }
 
     fn fused(&self, fusion: Self::Fusion, window: &Window, bits: u8) -> Result<Pixels> {

@@ -16,7 +16,7 @@ use crate::transform::{NormalEquations, Transform};
 /// The stages over planes that live where the backend computes.
 ///
 /// Planes are in the pipeline's order of magnitude: luma 0…1, focus measures in squared units of luma, ≥ 0, and
-/// negative where a warped frame does not reach. Only what returns host data waits for the device. What is taken by
+/// negative where a warped frame does not reach. Only what returns a `Result` may wait for the device. What is taken by
 /// value may be changed in place.
 pub trait Backend {
     /// A plane of one float a pixel.
@@ -36,7 +36,7 @@ pub trait Backend {
     /// Focus measure and luma of a full-resolution frame on the grid of `cell`-pixel cells.
     ///
     /// # Errors
-    /// [`crate::error::Error::Device`] if the device was lost; so for every method that returns host data.
+    /// [`crate::error::Error::Device`] if the device was lost; so for every method that returns a `Result`.
     fn analyse(&self, luma: &Luma, cell: u32) -> Result<(Self::Gray, Self::Gray)>;
 
     /// Takes a plane in.

@@ -6,7 +6,7 @@ use super::lines::Lines;
 use super::shrink::shrink;
 use crate::params::ENERGY_SCALE;
 
-/// `plane`, of three colours, less `half` expanded (Burt and Adelson 1983), and the band's energy over all colours,
+/// The three colours that `plane` starts with, less those of `half` expanded (Burt and Adelson 1983), and the band's energy over all colours,
 /// decimated like `half`.
 ///
 /// `half` is `plane` shrunk.

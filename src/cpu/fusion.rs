@@ -9,7 +9,7 @@ use super::resample::View;
 use super::sweep::{Band, CHANNELS, Part, Source, Sweep};
 use crate::frame::{Pixels, Plane, Size, Window};
 use crate::gains::GainField;
-use crate::params::Standing;
+use crate::params::{FUSION_HALO, Standing};
 use crate::pyramid::{Output, Pyramid};
 use crate::transform::Transform;
 
@@ -58,6 +58,7 @@ impl Fusion {
                 floor: pyramid.floor(level),
                 powers: pyramid.powers(level),
                 last: level + 1 == pyramid.bands(),
+                halo: FUSION_HALO,
             };
             let rows = next[0].size.height.div_ceil(4 * rayon::current_num_threads() as u32) as usize;
             add_band(&band, sum, &mut next[0], [rows.max(LEAST_ROWS), STRIP]);
@@ -166,7 +167,8 @@ mod tests {
     /// A mean of the same is the same, whatever the weights; odd and even sides, and pictures smaller than a halo.
     #[test]
     fn bands_add_up_to_the_picture() {
-        for size in [SIZE, Size::new(1100, 250), Size::new(16, 9), Size::new(8, 300)] {
+        let small = [(1, 1), (1, 300), (300, 1), (3, 2), (16, 9), (8, 300)].map(|(w, h)| Size::new(w, h));
+        for size in small.into_iter().chain([SIZE, Size::new(1100, 250)]) {
             let photo = photo(size, 1.0);
             let Pixels::U16(expected) = &photo else { unreachable!("photos here have 16 bits") };
             for count in [1, 2] {
@@ -235,31 +237,63 @@ mod tests {
         out
     }
 
-    /// Sweeps over parts make what the stages make of whole planes, without a seam.
+    /// `band` in parts, added to `start`, and the next plane.
+    fn in_parts(band: &Band<'_>, start: &Lines, parts: [usize; 2]) -> [Lines; 2] {
+        let (mut sum, mut next) = (start.clone(), Lines::new(band.size.grid(2), CHANNELS));
+        add_band(band, &mut sum, &mut next, parts);
+        [sum, next]
+    }
+
+    const PARTS: [[usize; 2]; 5] = [[1000, 1000], [48, 32], [10, 17], [1, 50], [60, 3]];
+
+    /// Sweeps over parts make what the stages make of whole planes, without a seam, whatever the map and the photo's size.
     #[test]
-    fn parts_leave_no_seam() {
-        let (photo, transform) =
-            (photo(SIZE, 1.0), Transform::similarity(0.01, 0.02, [1.4, -3.3], [80.0, 90.0]));
+    fn parts_of_photos_leave_no_seam() {
         let gains =
             GainField { channels: [[1.1, 0.1, 0.0, 0.0], [0.9, 0.0, -0.1, 0.1], [1.0, 0.0, 0.0, 0.0]] };
-        let view = View { pixels: &photo, transform: &transform, gains: &gains, size: SIZE };
+        let near = Transform::similarity(0.01, 0.02, [1.4, -3.3], [80.0, 90.0]);
+        let turned = Transform::similarity(-0.02, 0.4, [0.4, 2.3], [80.0, 90.0]);
+        let upside_down = Transform::similarity(0.01, std::f64::consts::PI, [0.3, -0.6], [80.0, 90.0]);
+        let askew = Transform { perspective: [2e-4, -1e-4], ..near };
         let [depth, confidence] = depth(SIZE);
-        let photo =
-            Source::Photo { view, depth: [&depth, &confidence], rule: &RULE.prior, standing: &STANDING };
-        let band = Band { size: SIZE, source: photo, floor: 0.04, powers: [1, 6], last: false };
         let mut start = Lines::new(SIZE, 4);
         start.data.iter_mut().enumerate().for_each(|(i, value)| *value = (i % 7) as f32);
-        let [_, next] = whole(&band, &start);
-        let coarser = Band { size: next.size, source: Source::Plane(&next), ..band };
-        let coarsest = Band { last: true, powers: [5, 5], ..coarser };
-        let coarser_start = Lines::new(next.size, 4);
-        for parts in [[1000, 1000], [48, 32], [10, 17], [1, 50], [60, 3]] {
-            for (band, start) in [(&band, &start), (&coarser, &coarser_start), (&coarsest, &coarser_start)] {
-                let expected = whole(band, start);
-                let (mut sum, mut next) = (start.clone(), Lines::new(band.size.grid(2), CHANNELS));
-                add_band(band, &mut sum, &mut next, parts);
-                assert!(next == expected[1], "next plane of {} in parts of {parts:?}", band.size);
-                assert!(sum == expected[0], "sum of {} in parts of {parts:?}", band.size);
+        for photo in [photo(SIZE, 1.0), photo(Size::new(120, 170), 1.0)] {
+            for transform in [near, turned, upside_down, askew] {
+                let view = View { pixels: &photo, transform: &transform, gains: &gains, size: SIZE };
+                let source = Source::Photo {
+                    view,
+                    depth: [&depth, &confidence],
+                    rule: &RULE.prior,
+                    standing: &STANDING,
+                };
+                let band =
+                    Band { size: SIZE, source, floor: 0.04, powers: [1, 6], last: false, halo: FUSION_HALO };
+                let expected = whole(&band, &start);
+                for parts in PARTS {
+                    assert!(in_parts(&band, &start, parts) == expected, "parts of {parts:?}, {transform:?}");
+                }
+                // A column less, as columns go by two, and a seam shows.
+                let narrow = Band { halo: FUSION_HALO - 2, ..band };
+                assert!(in_parts(&narrow, &start, [48, 32]) != expected);
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_planes_leave_no_seam() {
+        for size in [SIZE, Size::new(64, 70), Size::new(3, 2), Size::new(1, 1)] {
+            let mut plane = Lines::new(size, CHANNELS);
+            let wave = |i: usize| 0.5 + 0.4 * (0.37 * i as f32).sin() * (0.011 * i as f32).cos();
+            plane.data.iter_mut().enumerate().for_each(|(i, value)| *value = wave(i));
+            let start = Lines::new(size, 4);
+            for last in [false, true] {
+                let source = Source::Plane(&plane);
+                let band = Band { size, source, floor: 0.01, powers: [5, 5], last, halo: FUSION_HALO };
+                let expected = whole(&band, &start);
+                for parts in PARTS {
+                    assert!(in_parts(&band, &start, parts) == expected, "{size} in parts of {parts:?}");
+                }
             }
         }
     }

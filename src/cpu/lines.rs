@@ -10,7 +10,7 @@ use crate::frame::Size;
 pub struct Lines {
     /// Dimensions.
     pub size: Size,
-    /// Channels: three colours, or those times a weight and the weight.
+    /// Channels: three colours, and what belongs to them.
     pub channels: usize,
     /// `size.height` rows of `channels`·`size.width` values.
     pub data: Vec<f32>,
@@ -42,40 +42,39 @@ impl Lines {
 
 /// The last rows of a plane that is made row by row; rows are asked for by their number, edge rows are replicated.
 #[derive(Default)]
-pub struct Ring {
+pub(super) struct Ring {
     data: Vec<f32>,
     row: usize,
     slots: usize,
     last: usize,
+    /// Row behind the last that was made.
+    end: usize,
 }
 
 impl Ring {
-    /// Rows of `row` values out of `rows`, of which `slots` are kept.
-    pub fn reset(&mut self, row: usize, rows: usize, slots: usize) {
-        (self.row, self.last, self.slots) = (row, rows - 1, slots.next_power_of_two());
+    /// Rows of `row` values out of `rows`, of which at least `slots` are kept.
+    pub(super) fn reset(&mut self, row: usize, rows: usize, slots: usize) {
+        (self.row, self.last, self.slots, self.end) = (row, rows - 1, slots.next_power_of_two(), 0);
         self.data.resize(self.row * self.slots, 0.0);
     }
 
     /// Row `at`, or the nearest there is in the plane; it must be one of those last made.
-    pub fn row(&self, at: isize) -> &[f32] {
-        self.slot(at.clamp(0, self.last as isize) as usize)
+    pub(super) fn row(&self, at: isize) -> &[f32] {
+        let at = at.clamp(0, self.last as isize) as usize;
+        assert!(at < self.end && self.end - at <= self.slots, "row {at} is not there: {} is next", self.end);
+        &self.data[(at & (self.slots - 1)) * self.row..][..self.row]
     }
 
     /// One of `channels` of row `at`.
-    pub fn channel(&self, at: isize, channel: usize, channels: usize) -> &[f32] {
+    pub(super) fn channel(&self, at: isize, channel: usize, channels: usize) -> &[f32] {
         let width = self.row / channels;
         &self.row(at)[channel * width..][..width]
     }
 
-    /// Row `at` to be made.
-    pub fn make(&mut self, at: usize) -> &mut [f32] {
-        let slot = at & (self.slots - 1);
-        &mut self.data[slot * self.row..][..self.row]
-    }
-
-    fn slot(&self, at: usize) -> &[f32] {
-        let slot = at & (self.slots - 1);
-        &self.data[slot * self.row..][..self.row]
+    /// Row `at` to be made, which follows the one made before.
+    pub(super) fn make(&mut self, at: usize) -> &mut [f32] {
+        self.end = at + 1;
+        &mut self.data[(at & (self.slots - 1)) * self.row..][..self.row]
     }
 }
 
@@ -98,7 +97,7 @@ mod tests {
         ring.reset(2, 9, 3);
         for at in 0..9 {
             ring.make(at).copy_from_slice(&[at as f32, -(at as f32)]);
-            for back in at.saturating_sub(3)..=at {
+            for back in at.saturating_sub(2)..=at {
                 assert_eq!(ring.row(back as isize), [back as f32, -(back as f32)]);
             }
         }
@@ -107,5 +106,23 @@ mod tests {
         ring.reset(2, 5, 3);
         ring.make(0).fill(7.0);
         assert_eq!(ring.row(-4), [7.0, 7.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "row 1 is not there")]
+    fn rows_that_were_not_made_are_not_given_out() {
+        let mut ring = Ring::default();
+        ring.reset(2, 9, 3);
+        ring.make(0).fill(7.0);
+        ring.row(1);
+    }
+
+    #[test]
+    #[should_panic(expected = "row 0 is not there")]
+    fn rows_that_went_are_not_given_out() {
+        let mut ring = Ring::default();
+        ring.reset(2, 9, 4);
+        (0..5).for_each(|at| ring.make(at).fill(7.0));
+        ring.row(0);
     }
 }

@@ -1,6 +1,7 @@
 //! The stages as typed pure functions: twins of the shaders of the same name, and the path for machines without a GPU.
 //!
-//! Rows run in parallel on the current rayon pool; inner loops are compiled for several instruction sets and
+//! Merging goes row by row ([`fusion`]): the functions over whole planes of its stages are what shaders and that are held
+//! against. Else rows run in parallel on the current rayon pool; inner loops are compiled for several instruction sets and
 //! chosen at run time. Nothing here contracts `a*b + c`: results must equal the shaders'.
 
 pub mod accumulate;

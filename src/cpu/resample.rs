@@ -45,8 +45,8 @@ pub(super) struct View<'a> {
     pub(super) size: Size,
 }
 
-/// Rows of the reference that go through together: what lies between both passes stays in a core's cache, and few rows of
-/// the photo are gone over twice.
+/// Least rows of the reference that go through together: what lies between both passes stays in a core's cache, and few
+/// rows of the photo are gone over twice.
 const CHUNK: usize = 32;
 /// Pixels beyond either end of a row that taps reach.
 const PAD: usize = 4;
@@ -82,7 +82,10 @@ impl Strip {
     pub(super) fn make(&mut self, view: &View<'_>, y: usize, out: &mut [f32]) {
         let m = view.transform.to_f32();
         if !self.served.contains(&y) {
-            self.fill(view, &m, y..(y + CHUNK).min(self.end));
+            // A turned photo has as many rows more as its rows fall along the strip.
+            let fall = view.transform.matrix[3].abs() * self.columns.len() as f64;
+            let rows = CHUNK.max((2.0 * fall) as usize);
+            self.fill(view, &m, y..y + rows.min(self.end - y));
         }
         let (left, last) = (self.columns.start, self.rows - 1);
         self.taps.resize(self.columns.len());
@@ -111,9 +114,11 @@ impl Strip {
             let place = |u: f32| u.max(-3.0).min(photo.width as f32 + 2.0).floor() as i64;
             let first = place(ends[0].min(ends[1])) - PAD as i64;
             let last = place(ends[0].max(ends[1])) + PAD as i64;
-            widen_row(view.pixels, row, first, last, &mut self.padded);
+            to_floats(view.pixels, row, first, last, &mut self.padded);
             self.taps.resize(width);
-            columns_at(m, columns.start, row as f32, photo.width as f32 + 2.0, &mut self.taps.places);
+            // Rounding, and maps that no photo has, must not lead beyond what is there.
+            let ends = [first + 1, last - 2].map(|end| end as f32);
+            columns_at(m, columns.start, row as f32, ends, &mut self.taps.places);
             self.taps.look_up(first as i32, 1);
             across_row(&self.padded, &self.taps, out);
         }
@@ -129,14 +134,20 @@ fn column(m: &[f32; 8], x: f32, row: f32) -> f32 {
 
 /// Pixels `first` to `last` of a row as floats, channel by channel; edge pixels are replicated.
 #[inline(always)]
-fn widen<T: Copy + Into<f32>>(row: &[[T; 3]], first: i64, last: i64, padded: &mut Vec<f32>, unit: f32) {
+fn row_to_floats<T: Copy + Into<f32>>(
+    row: &[[T; 3]],
+    first: i64,
+    last: i64,
+    padded: &mut Vec<f32>,
+    unit: f32,
+) {
     let end = row.len() as i64;
     let length = (last + 1 - first) as usize;
     padded.resize(3 * length, 0.0);
     let (r, rest) = padded.split_at_mut(length);
     let (g, b) = rest.split_at_mut(length);
     let inside = first.clamp(0, end) as usize..(last + 1).clamp(0, end) as usize;
-    let before = ((inside.start as i64 - first) as usize).min(length);
+    let before = (inside.start as i64 - first) as usize;
     let row_inside = &row[inside];
     let (r_in, g_in, b_in) = (
         &mut r[before..][..row_inside.len()],
@@ -156,10 +167,10 @@ fn widen<T: Copy + Into<f32>>(row: &[[T; 3]], first: i64, last: i64, padded: &mu
 }
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn widen_row(pixels: &Pixels, row: u32, first: i64, last: i64, padded: &mut Vec<f32>) {
+fn to_floats(pixels: &Pixels, row: u32, first: i64, last: i64, padded: &mut Vec<f32>) {
     match pixels {
-        Pixels::U8(plane) => widen::<u8>(plane.row(row), first, last, padded, 1.0 / 255.0),
-        Pixels::U16(plane) => widen::<u16>(plane.row(row), first, last, padded, 1.0 / 65535.0),
+        Pixels::U8(plane) => row_to_floats::<u8>(plane.row(row), first, last, padded, 1.0 / 255.0),
+        Pixels::U16(plane) => row_to_floats::<u16>(plane.row(row), first, last, padded, 1.0 / 65535.0),
     }
 }
 
@@ -174,7 +185,8 @@ struct Taps {
     runs: Vec<Run>,
 }
 
-/// Pixels of a row that look at neighbours one after the other.
+/// Pixels of a row that look at neighbours one after the other: some ten to a thousand, as photos are of one size; single
+/// ones if a photo is mirrored or upside down, which is right and slow.
 struct Run {
     pixels: Range<usize>,
     /// The first one's second tap.
@@ -191,7 +203,7 @@ impl Taps {
     /// Works out taps from the places, the first pixel that is there being `first`; those of a run lie `step` apart.
     fn look_up(&mut self, first: i32, step: u32) {
         let [a, b, c, d] = &mut self.weights;
-        weigh(&self.places, first, &mut self.whole, [a, b, c, d]);
+        look_up(&self.places, first, &mut self.whole, [a, b, c, d]);
         self.runs.clear();
         let (mut start, mut next) = (0, self.whole[0]);
         let (groups, rest) = self.whole.as_chunks::<GROUP>();
@@ -224,7 +236,7 @@ fn goes_on(whole: &[u32; GROUP], next: u32, step: u32) -> bool {
 
 /// Second taps, counted from `first`, and weights of places.
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn weigh(places: &[f32], first: i32, whole: &mut [u32], weights: [&mut [f32]; 4]) {
+fn look_up(places: &[f32], first: i32, whole: &mut [u32], weights: [&mut [f32]; 4]) {
     // Adding this leaves a whole number in the last bits: a conversion would not be vectorised, as it has to ask for NaN.
     const WHOLE: f32 = 12_582_912.0;
     let width = places.len();
@@ -239,11 +251,11 @@ fn weigh(places: &[f32], first: i32, whole: &mut [u32], weights: [&mut [f32]; 4]
     }
 }
 
-/// Where row `row` of a photo meets columns of the reference from `left` on; not beyond `far`.
+/// Where row `row` of a photo meets columns of the reference from `left` on; not beyond `low` and `high`.
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn columns_at(m: &[f32; 8], left: usize, row: f32, far: f32, places: &mut [f32]) {
+fn columns_at(m: &[f32; 8], left: usize, row: f32, [low, high]: [f32; 2], places: &mut [f32]) {
     for (x, place) in (left as u32..).zip(places) {
-        *place = column(m, x as f32, row).max(-3.0).min(far);
+        *place = column(m, x as f32, row).max(low).min(high);
     }
 }
 
@@ -419,6 +431,21 @@ mod tests {
         let kept = (1.0 - 2.0 * outer) * (0.5 * k).cos() + 2.0 * outer * (1.5 * k).cos();
         let bound = (kept * kept - 1.0).abs() * 0.4 + 0.5 * 1.4 * 1.4 / 65535.0;
         assert!(check(&out, &half, 2.0, bound, wave) > 2000);
+    }
+
+    /// Maps that no photo has: a quarter turn, a line of the picture that is infinitely far away, none at all.
+    #[test]
+    fn strange_maps_come_back() {
+        let quarter = Transform::affine([0.0, -1.0, 40.0, 1.0, 0.0, 3.0]);
+        let pole = Transform { perspective: [-1.0 / 30.0, 0.0], ..quarter };
+        let fall = Transform { perspective: [-1.0 / 20.0, -1.0 / 23.0], ..Transform::IDENTITY };
+        let flat = Transform::affine([0.0, 0.0, 30.0, 0.0, 0.0, 20.0]);
+        let nowhere = Transform::affine([f64::NAN; 6]);
+        for transform in [quarter, pole, fall, flat, nowhere] {
+            let out =
+                resample(&photo(|x, _| [0.01 * x; 3]), &transform, &GainField::UNITY, SIZE, 0..SIZE.height);
+            assert_eq!(out.data.len(), 3 * SIZE.area());
+        }
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub(super) const CHANNELS: usize = 5;
 const ENERGY: usize = 3;
 const PRIOR: usize = 4;
 
+// What a part looks at on either side: decimation 2, expansion 2, decimated energy 2, its smoothing 4, interpolation 1.
+const _: () = assert!(FUSION_HALO >= 11 && FUSION_HALO.is_multiple_of(2));
+
 /// The rows that a binomial reaches.
 const AROUND: [isize; 5] = [-2, -1, 0, 1, 2];
 
@@ -44,9 +47,11 @@ pub(super) struct Band<'a> {
     pub(super) powers: [u32; 2],
     /// Whether the next plane is the base, which is weighed as this band is.
     pub(super) last: bool,
+    /// Columns on either side of a part that are gone through too: [`FUSION_HALO`], but for tests.
+    pub(super) halo: u32,
 }
 
-/// Some rows of the coarser plane, the rows of the sum that they lie between, and columns of both.
+/// Rows and columns of the coarser plane; of the band, those at twice their numbers and behind them.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) rows: Range<usize>,
@@ -54,7 +59,7 @@ pub(super) struct Part {
 }
 
 /// Rows and columns as one pass makes them.
-struct Frame {
+struct Extent {
     part: Part,
     /// Size of the band and of the coarser plane.
     size: Size,
@@ -64,9 +69,9 @@ struct Frame {
     half: Range<usize>,
 }
 
-impl Frame {
-    fn new(size: Size, part: Part) -> Self {
-        let (grid, halo) = (size.grid(2), FUSION_HALO as usize / 2);
+impl Extent {
+    fn new(size: Size, part: Part, halo: u32) -> Self {
+        let (grid, halo) = (size.grid(2), halo as usize / 2);
         let half =
             part.columns.start.saturating_sub(halo)..(part.columns.end + halo).min(grid.width as usize);
         let whole = 2 * half.start..(2 * half.end).min(size.width as usize);
@@ -110,39 +115,41 @@ impl Sweep {
     /// Adds `part` of `band` to `sum`, and makes the same part of the frame's `next` plane; both start at the part's first
     /// row and are as wide as their planes.
     pub(super) fn run(&mut self, band: &Band<'_>, part: Part, sum: &mut [f32], next: &mut [f32]) {
-        let frame = Frame::new(band.size, part);
-        self.start(&frame);
-        let (top, end) = (frame.part.rows.start as isize, frame.part.rows.end as isize);
-        // What is below, in rows of the coarser plane, as far as the stages after it look around.
-        let within = |from: isize, to: isize| from.max(0)..to.min(frame.grid.height as isize);
+        let extent = Extent::new(band.size, part, band.halo);
+        self.start(&extent);
+        let (top, end) = (extent.part.rows.start as isize, extent.part.rows.end as isize);
+        // Rows of the coarser plane for which each stage works: weights of the part and one below, as they are interpolated;
+        // energies two rows around, as they are smoothed; the band three, as a decimated energy looks at two of its rows; the
+        // coarser plane four, as it is expanded from neighbours. The plane itself is made as far as decimation looks down.
+        let within = |from: isize, to: isize| from.max(0)..to.min(extent.grid.height as isize);
         let (half, bands) = (within(top - 4, end + 5), within(top - 3, end + 4));
         let (decimated, weights) = (within(top - 2, end + 3), within(top, end + 1));
         let mut made = (2 * half.start - 2).max(0);
         for k in top - 5..end + 4 {
             if half.contains(&(k + 1)) {
-                let ahead = (2 * k + 5).min(frame.size.height as isize);
-                (made..ahead).for_each(|y| self.make_plane(band, &frame, y as usize));
+                let ahead = (2 * k + 5).min(extent.size.height as isize);
+                (made..ahead).for_each(|y| self.make_plane(band, &extent, y as usize));
                 made = ahead;
-                self.make_half(&frame, k + 1, next);
+                self.make_half(&extent, k + 1, next);
             }
             if bands.contains(&k) {
-                frame.pair(k as usize).for_each(|y| self.make_band(&frame, y));
+                extent.pair(k as usize).for_each(|y| self.make_band(&extent, y));
             }
             if decimated.contains(&(k - 1)) {
                 let taps = AROUND.map(|by| self.energy.row(2 * (k - 1) + by));
                 shrink_row(taps, &mut self.padded, self.decimated.make(k as usize - 1));
             }
             if weights.contains(&(k - 3)) {
-                self.make_weight(band, &frame, k - 3, next);
+                self.make_weight(band, &extent, k - 3, next);
             }
             if (top..end).contains(&(k - 4)) {
-                frame.pair(k as usize - 4).for_each(|y| self.add(&frame, y, sum));
+                extent.pair(k as usize - 4).for_each(|y| self.add(&extent, y, sum));
             }
         }
     }
 
     /// Lays out the rings.
-    fn start(&mut self, Frame { part, size, grid, whole, half }: &Frame) {
+    fn start(&mut self, Extent { part, size, grid, whole, half }: &Extent) {
         let (height, half_height) = (size.height as usize, grid.height as usize);
         self.strip.start(whole.clone(), height.min(2 * part.rows.end + FUSION_HALO as usize));
         self.plane.reset(3 * whole.len(), height, 5);
@@ -155,29 +162,29 @@ impl Sweep {
         self.prior.resize(half.len(), 0.0);
     }
 
-    fn make_plane(&mut self, band: &Band<'_>, frame: &Frame, y: usize) {
+    fn make_plane(&mut self, band: &Band<'_>, extent: &Extent, y: usize) {
         let row = self.plane.make(y);
         match &band.source {
             Source::Photo { view, .. } => self.strip.make(view, y, row),
             Source::Plane(lines) => {
-                for (channel, out) in row.chunks_exact_mut(frame.whole.len()).enumerate() {
-                    out.copy_from_slice(lines.part(y, channel, &frame.whole));
+                for (channel, out) in row.chunks_exact_mut(extent.whole.len()).enumerate() {
+                    out.copy_from_slice(lines.part(y, channel, &extent.whole));
                 }
             }
         }
     }
 
-    fn make_half(&mut self, frame: &Frame, k: isize, next: &mut [f32]) {
-        for (channel, out) in self.half.make(k as usize).chunks_exact_mut(frame.half.len()).enumerate() {
+    fn make_half(&mut self, extent: &Extent, k: isize, next: &mut [f32]) {
+        for (channel, out) in self.half.make(k as usize).chunks_exact_mut(extent.half.len()).enumerate() {
             let taps = AROUND.map(|by| self.plane.channel(2 * k + by, channel, 3));
             shrink_row(taps, &mut self.padded, out);
-            frame.keep(out, k as usize, channel, next);
+            extent.keep(out, k as usize, channel, next);
         }
     }
 
-    fn make_band(&mut self, frame: &Frame, y: usize) {
+    fn make_band(&mut self, extent: &Extent, y: usize) {
         let row = self.band.make(y);
-        for (channel, out) in row.chunks_exact_mut(frame.whole.len()).enumerate() {
+        for (channel, out) in row.chunks_exact_mut(extent.whole.len()).enumerate() {
             let taps = [-1, 0, 1].map(|by| self.half.channel(y as isize / 2 + by, channel, 3));
             expand_down(y, taps, &mut self.between);
             subtract(self.plane.channel(y as isize, channel, 3), &self.between, out);
@@ -185,37 +192,37 @@ impl Sweep {
         square(row, self.energy.make(y));
     }
 
-    fn make_weight(&mut self, band: &Band<'_>, frame: &Frame, k: isize, next: &mut [f32]) {
+    fn make_weight(&mut self, band: &Band<'_>, extent: &Extent, k: isize, next: &mut [f32]) {
         let row = k as usize;
         match &band.source {
             Source::Photo { view, depth, rule, standing } => {
                 let taps = AROUND.map(|by| self.decimated.row(k + by));
                 smooth_row(taps, FINEST_FLOOR, &mut self.padded, &mut self.finest);
-                let [depth, confidence] = depth.map(|plane| &plane.row(row as u32)[frame.half.clone()]);
-                let (m, corner) = (view.transform.to_f32(), [frame.half.start, row]);
+                let [depth, confidence] = depth.map(|plane| &plane.row(row as u32)[extent.half.clone()]);
+                let (m, corner) = (view.transform.to_f32(), [extent.half.start, row]);
                 prior_row(depth, confidence, rule, standing, &m, corner, &mut self.prior);
             }
             Source::Plane(lines) => {
-                let rows = around(2 * row, frame.size.height as isize - 1);
+                let rows = around(2 * row, extent.size.height as isize - 1);
                 for (channel, out) in [(ENERGY, &mut self.finest), (PRIOR, &mut self.prior)] {
-                    let taps = rows.map(|row| lines.part(row, channel, &frame.whole));
+                    let taps = rows.map(|row| lines.part(row, channel, &extent.whole));
                     shrink_row(taps, &mut self.padded, out);
                 }
             }
         }
         let weight = self.weight.make(row);
         weigh_row(self.decimated.row(k), &self.finest, &self.prior, band.floor, band.powers, weight);
-        frame.keep(if band.last { weight } else { &self.finest }, row, ENERGY, next);
-        frame.keep(&self.prior, row, PRIOR, next);
+        extent.keep(if band.last { weight } else { &self.finest }, row, ENERGY, next);
+        extent.keep(&self.prior, row, PRIOR, next);
     }
 
-    fn add(&mut self, frame: &Frame, y: usize, sum: &mut [f32]) {
-        let (Part { rows, columns }, width) = (&frame.part, frame.size.width as usize);
+    fn add(&mut self, extent: &Extent, y: usize, sum: &mut [f32]) {
+        let (Part { rows, columns }, width) = (&extent.part, extent.size.width as usize);
         let k = y as isize / 2;
         let weights = [k, k + y as isize % 2].map(|k| self.weight.row(k));
-        widen(weights, frame.whole.len(), &mut self.between, &mut self.wide);
+        widen(weights, extent.whole.len(), &mut self.between, &mut self.wide);
         let columns = 2 * columns.start..(2 * columns.end).min(width);
-        let inner = columns.start - frame.whole.start..columns.end - frame.whole.start;
+        let inner = columns.start - extent.whole.start..columns.end - extent.whole.start;
         let sum = &mut sum[(y - 2 * rows.start) * 4 * width..][..4 * width];
         let weights = &self.wide[inner.clone()];
         for (channel, sum) in sum.chunks_exact_mut(width).enumerate() {

@@ -12,6 +12,8 @@ use crate::transform::Transform;
 
 /// Pixels of a band that is fused at a time: halos are a twentieth at 24 MP; a plane of it fits what every device binds.
 const AREA: usize = 3 << 20;
+/// Bands that are submitted together.
+const BANDS_AHEAD: usize = 2;
 
 /// The stages.
 pub struct Stages {
@@ -61,10 +63,10 @@ struct Level {
     frame: Option<(Texels, Image, Image)>,
 }
 
-/// A frame to add.
+/// A photo to add.
 #[derive(Clone, Copy)]
-pub struct Frame<'a> {
-    /// The photo.
+pub struct Photo<'a> {
+    /// Its pixels.
     pub pixels: &'a Pixels,
     /// Picture → photo.
     pub transform: &'a Transform,
@@ -102,15 +104,19 @@ impl Fusion {
         gpu: &Gpu,
         recorder: &Recorder<'_>,
         stages: &Stages,
-        frame: Frame<'_>,
+        photo: Photo<'_>,
     ) -> Result<()> {
         let base = self.pyramid.bands();
         for level in 0..base {
             let [this, next] = &self.levels[level..level + 2] else { unreachable!("the base is no band") };
             for band in 0..this.bands.len() {
                 recorder.record(|encoder| {
-                    add_band(gpu, encoder, stages, &self.pyramid, level, [this, next], band, frame);
+                    add_band(gpu, encoder, stages, &self.pyramid, level, [this, next], band, photo);
                 });
+                // The device works while the next ones are uploaded.
+                if band % BANDS_AHEAD == BANDS_AHEAD - 1 {
+                    recorder.submit();
+                }
             }
         }
         let last = &self.levels[base];
@@ -177,7 +183,7 @@ fn add_band(
     level: usize,
     [this, next]: [&Level; 2],
     band: usize,
-    frame: Frame<'_>,
+    photo: Photo<'_>,
 ) {
     let core = this.bands[band].clone();
     let rows = with_halo(&core, &this.bands, this.size);
@@ -185,7 +191,7 @@ fn add_band(
     let (plane, finest, prior);
     match &this.frame {
         None => {
-            let Frame { pixels, transform, gains, depth: [depth, confidence], standing } = frame;
+            let Photo { pixels, transform, gains, depth: [depth, confidence], standing } = photo;
             plane = stages.resample.encode(gpu, encoder, pixels, transform, gains, this.size, rows.clone());
             finest = None;
             let rule = &pyramid.rule.prior;
@@ -264,7 +270,9 @@ mod tests {
 
     #[test]
     fn bands_cover_the_picture_and_have_their_halos() {
-        for (width, height) in [(6000, 4000), (9504, 6337), (900, 601), (60_000, 1201), (30, 7)] {
+        for (width, height) in
+            [(6000, 4000), (9504, 6337), (900, 601), (60_000, 1201), (100_000, 1201), (30, 7)]
+        {
             let size = Size::new(width, height);
             let bands = split(size);
             assert_eq!((bands[0].start, bands[bands.len() - 1].end), (0, height));

@@ -137,7 +137,7 @@ fn devices_agree() {
     assert!(found > 60.0, "{found:.1} dB");
 }
 
-/// Larger ones go through in bands, whose height is another on the GPU: no row may differ more than others.
+/// Larger ones go through in strips on the CPU, bands on the GPU: no row may differ more than others.
 #[test]
 fn devices_agree_on_large_pictures() {
     let options = StackOptions { size: Size::new(2560, 1600), frames: 4, ..small() };
