@@ -366,7 +366,7 @@ impl<'a, B: Backend> Run<'a, B> {
     /// Runs a stage and notes its wall time; times of one name add up.
     pub fn timed<R>(&mut self, stage: &str, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         check(self.interrupt)?;
-        let span = tracing::trace_span!("stage", stage).entered();
+        let span = tracing::trace_span!("stage", stage = %stage).entered();
         let start = Instant::now();
         let result = work(self);
         drop(span);

@@ -13,3 +13,4 @@ mod output_folder;
 mod planning;
 mod stack;
 pub mod testenv;
+mod trace;
