@@ -3,7 +3,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::detail::{expand_down, nearest, pair};
+use super::detail::{expand_down, pair};
 use super::lines::Lines;
 
 /// The weighted mean in `sum` plus `half` expanded: the next finer plane of the fused picture, in three colours, rows from
@@ -33,10 +33,10 @@ pub fn collapse_base(sum: &Lines) -> Lines {
 /// Row `y` of the picture, from its row of sums.
 pub(super) fn collapse_row(sum: &[f32], half: &Lines, y: usize, between: &mut Vec<f32>, out: &mut [f32]) {
     let width = sum.len() / 4;
-    let (narrow, last) = (0..half.size.width as usize, half.size.height as isize - 1);
+    let narrow = 0..half.size.width as usize;
     let (colours, weights) = sum.split_at(3 * width);
     for (channel, (sum, out)) in colours.chunks_exact(width).zip(out.chunks_exact_mut(width)).enumerate() {
-        expand_down(y, nearest(y, last).map(|row| half.part(row, channel, &narrow)), between);
+        expand_down(y, half.around(y / 2, channel, &narrow), between);
         add_mean(sum, weights, between, out);
     }
 }

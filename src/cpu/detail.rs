@@ -6,23 +6,21 @@ use super::lines::Lines;
 use super::shrink::shrink;
 use crate::params::ENERGY_SCALE;
 
-/// The three colours that `plane` starts with, less those of `half` expanded (Burt and Adelson 1983), and the band's energy over all colours,
-/// decimated like `half`.
+/// The three colours that `plane` starts with, less those of `half` expanded (Burt and Adelson 1983), and the band's
+/// energy over all colours, decimated like `half`.
 ///
 /// `half` is `plane` shrunk.
 pub fn detail(plane: &Lines, half: &Lines) -> (Lines, Lines) {
     assert_eq!(plane.size.grid(2), half.size, "the coarser plane has half the size");
     let width = plane.size.width as usize;
     let (whole, narrow) = (0..width, 0..half.size.width as usize);
-    let last = half.size.height as isize - 1;
     let mut band = Lines::new(plane.size, 3);
     let mut energy = Lines::new(plane.size, 1);
     let mut between = Vec::new();
     let rows = band.data.chunks_exact_mut(3 * width).zip(energy.data.chunks_exact_mut(width));
     for (y, (band, energy)) in rows.enumerate() {
         for (channel, band) in band.chunks_exact_mut(width).enumerate() {
-            let taps = nearest(y, last).map(|row| half.part(row, channel, &narrow));
-            expand_down(y, taps, &mut between);
+            expand_down(y, half.around(y / 2, channel, &narrow), &mut between);
             subtract(plane.part(y, channel, &whole), &between, band);
         }
         square(band, energy);
@@ -31,12 +29,7 @@ pub fn detail(plane: &Lines, half: &Lines) -> (Lines, Lines) {
     (band, energy)
 }
 
-/// Rows of the coarser plane, of those from 0 to `last`, around row `y` of the finer one.
-pub(super) fn nearest(y: usize, last: isize) -> [usize; 3] {
-    std::array::from_fn(|k| (y as isize / 2 + k as isize - 1).clamp(0, last) as usize)
-}
-
-/// Row `y` of the finer plane expanded down from the three rows of the coarser one around it: as wide as those, with a
+/// Row `y` of the finer plane expanded down from the three rows of the coarser one around row `y`/2: as wide as those, with a
 /// pixel more at either end.
 pub(super) fn expand_down(y: usize, taps: [&[f32]; 3], padded: &mut Vec<f32>) {
     let width = taps[0].len();

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use multiversion::multiversion;
-use rayon::prelude::*;
 
 use crate::frame::{Plane, Size};
 use crate::params::{Prior, Standing, UNCOVERED};
@@ -24,10 +23,10 @@ pub fn prior(
 ) -> Plane<f32> {
     let m = transform.to_f32();
     let mut out = Plane::filled(Size::new(depth.size.width, rows.len() as u32), 0.0);
-    out.data.par_chunks_exact_mut(depth.size.width as usize).zip(rows).for_each(|(out, y)| {
+    for (out, y) in out.data.chunks_exact_mut(depth.size.width as usize).zip(rows) {
         let (depth, confidence) = (depth.row(y), confidence.row(y));
-        prior_row(depth, confidence, rule, standing, &m, [0, y as usize], out);
-    });
+        prior_row(depth, confidence, rule, standing, &m, [0, y], out);
+    }
     out
 }
 
@@ -39,13 +38,13 @@ pub(super) fn prior_row(
     rule: &Prior,
     standing: &Standing,
     m: &[f32; 8],
-    [left, y]: [usize; 2],
+    [left, y]: [u32; 2],
     out: &mut [f32],
 ) {
     let y = 2.0 * y as f32;
     let (right, bottom) = (standing.frame.width as f32 - 0.5, standing.frame.height as f32 - 0.5);
-    for (x, ((out, depth), confidence)) in out.iter_mut().zip(depth).zip(confidence).enumerate() {
-        let x = 2.0 * (left + x) as f32;
+    for (((out, depth), confidence), x) in out.iter_mut().zip(depth).zip(confidence).zip(left..) {
+        let x = 2.0 * x as f32;
         let w = m[6] * x + m[7] * y + 1.0;
         let u = (m[0] * x + m[1] * y + m[2]) / w;
         let v = (m[3] * x + m[4] * y + m[5]) / w;

@@ -8,22 +8,16 @@ use super::lines::Lines;
 /// pixels replicated: pixel k of the result lies on pixel 2k.
 pub fn shrink(plane: &Lines) -> Lines {
     let mut out = Lines::new(plane.size.grid(2), plane.channels);
-    let (whole, last) = (0..plane.size.width as usize, plane.size.height as isize - 1);
+    let whole = 0..plane.size.width as usize;
     let half = out.size.width as usize;
     let rows = out.data.chunks_exact_mut(half * plane.channels).enumerate();
     let mut padded = Vec::new();
     for (y, out) in rows {
         for (channel, out) in out.chunks_exact_mut(half).enumerate() {
-            let taps = around(2 * y, last).map(|row| plane.part(row, channel, &whole));
-            shrink_row(taps, &mut padded, out);
+            shrink_row(plane.around(2 * y, channel, &whole), &mut padded, out);
         }
     }
     out
-}
-
-/// The five rows around row `y` of those from 0 to `last`.
-pub(super) fn around(y: usize, last: isize) -> [usize; 5] {
-    std::array::from_fn(|k| (y as isize + k as isize - 2).clamp(0, last) as usize)
 }
 
 /// A row of half the width from five rows.

@@ -3,13 +3,14 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::shrink::{around, pad};
+use super::lines::around;
+use super::shrink::pad;
 use crate::frame::Plane;
 
 /// `plane` smoothed by 1, 4, 6, 4, 1 both ways (σ = 1 px), edge pixels replicated, plus `offset`.
 pub fn smooth(plane: &Plane<f32>, offset: f32) -> Plane<f32> {
     let width = plane.size.width as usize;
-    let last = plane.size.height as isize - 1;
+    let last = plane.size.height as usize - 1;
     let mut out = Plane::filled(plane.size, 0.0);
     out.data.par_chunks_exact_mut(width).enumerate().for_each_init(Vec::new, |padded, (y, out)| {
         smooth_row(around(y, last).map(|row| plane.row(row as u32)), offset, padded, out);

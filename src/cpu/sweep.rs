@@ -11,7 +11,7 @@ use super::fuse::{add, add_product, widen};
 use super::lines::{Lines, Ring};
 use super::prior::prior_row;
 use super::resample::{Strip, View};
-use super::shrink::{around, shrink_row};
+use super::shrink::shrink_row;
 use super::smooth::smooth_row;
 use super::weigh::weigh_row;
 use crate::frame::{Plane, Size};
@@ -24,9 +24,6 @@ const PRIOR: usize = 4;
 
 // What a part looks at on either side: decimation 2, expansion 2, decimated energy 2, its smoothing 4, interpolation 1.
 const _: () = assert!(FUSION_HALO >= 11 && FUSION_HALO.is_multiple_of(2));
-
-/// The rows that a binomial reaches.
-const AROUND: [isize; 5] = [-2, -1, 0, 1, 2];
 
 /// Where the rows of a band's plane come from.
 #[derive(Clone, Copy)]
@@ -117,33 +114,34 @@ impl Sweep {
     pub(super) fn run(&mut self, band: &Band<'_>, part: Part, sum: &mut [f32], next: &mut [f32]) {
         let extent = Extent::new(band.size, part, band.halo);
         self.start(&extent);
-        let (top, end) = (extent.part.rows.start as isize, extent.part.rows.end as isize);
+        let (top, end) = (extent.part.rows.start, extent.part.rows.end);
         // Rows of the coarser plane for which each stage works: weights of the part and one below, as they are interpolated;
         // energies two rows around, as they are smoothed; the band three, as a decimated energy looks at two of its rows; the
         // coarser plane four, as it is expanded from neighbours. The plane itself is made as far as decimation looks down.
-        let within = |from: isize, to: isize| from.max(0)..to.min(extent.grid.height as isize);
-        let (half, bands) = (within(top - 4, end + 5), within(top - 3, end + 4));
-        let (decimated, weights) = (within(top - 2, end + 3), within(top, end + 1));
-        let mut made = (2 * half.start - 2).max(0);
-        for k in top - 5..end + 4 {
-            if half.contains(&(k + 1)) {
-                let ahead = (2 * k + 5).min(extent.size.height as isize);
-                (made..ahead).for_each(|y| self.make_plane(band, &extent, y as usize));
+        let around =
+            |by: usize, below: usize| top.saturating_sub(by)..(end + below).min(extent.grid.height as usize);
+        let (half, bands, decimated, weights) = (around(4, 5), around(3, 4), around(2, 3), around(0, 1));
+        let mut made = (2 * half.start).saturating_sub(2);
+        // The coarser plane leads; `behind` is the row that a stage so many rows after it is at.
+        for k in half.start..end + 5 {
+            let behind = |rows: usize, of: &Range<usize>| k.checked_sub(rows).filter(|row| of.contains(row));
+            if half.contains(&k) {
+                let ahead = (2 * k + 3).min(extent.size.height as usize);
+                (made..ahead).for_each(|y| self.make_plane(band, &extent, y));
                 made = ahead;
-                self.make_half(&extent, k + 1, next);
+                self.make_half(&extent, k, next);
             }
-            if bands.contains(&k) {
-                extent.pair(k as usize).for_each(|y| self.make_band(&extent, y));
+            if let Some(k) = behind(1, &bands) {
+                extent.pair(k).for_each(|y| self.make_band(&extent, y));
             }
-            if decimated.contains(&(k - 1)) {
-                let taps = AROUND.map(|by| self.energy.row(2 * (k - 1) + by));
-                shrink_row(taps, &mut self.padded, self.decimated.make(k as usize - 1));
+            if let Some(k) = behind(2, &decimated) {
+                shrink_row(self.energy.around(2 * k, 0), &mut self.padded, self.decimated.make(k));
             }
-            if weights.contains(&(k - 3)) {
-                self.make_weight(band, &extent, k - 3, next);
+            if let Some(k) = behind(4, &weights) {
+                self.make_weight(band, &extent, k, next);
             }
-            if (top..end).contains(&(k - 4)) {
-                extent.pair(k as usize - 4).for_each(|y| self.add(&extent, y, sum));
+            if let Some(k) = behind(5, &extent.part.rows) {
+                extent.pair(k).for_each(|y| self.add(&extent, y, sum));
             }
         }
     }
@@ -152,12 +150,12 @@ impl Sweep {
     fn start(&mut self, Extent { part, size, grid, whole, half }: &Extent) {
         let (height, half_height) = (size.height as usize, grid.height as usize);
         self.strip.start(whole.clone(), height.min(2 * part.rows.end + FUSION_HALO as usize));
-        self.plane.reset(3 * whole.len(), height, 5);
-        self.half.reset(3 * half.len(), half_height, 3);
-        self.band.reset(3 * whole.len(), height, 10);
-        self.energy.reset(whole.len(), height, 6);
-        self.decimated.reset(half.len(), half_height, 5);
-        self.weight.reset(half.len(), half_height, 2);
+        self.plane.reset([whole.len(), 3], height, 5);
+        self.half.reset([half.len(), 3], half_height, 3);
+        self.band.reset([whole.len(), 3], height, 10);
+        self.energy.reset([whole.len(), 1], height, 6);
+        self.decimated.reset([half.len(), 1], half_height, 5);
+        self.weight.reset([half.len(), 1], half_height, 2);
         self.finest.resize(half.len(), 0.0);
         self.prior.resize(half.len(), 0.0);
     }
@@ -174,52 +172,47 @@ impl Sweep {
         }
     }
 
-    fn make_half(&mut self, extent: &Extent, k: isize, next: &mut [f32]) {
-        for (channel, out) in self.half.make(k as usize).chunks_exact_mut(extent.half.len()).enumerate() {
-            let taps = AROUND.map(|by| self.plane.channel(2 * k + by, channel, 3));
-            shrink_row(taps, &mut self.padded, out);
-            extent.keep(out, k as usize, channel, next);
+    fn make_half(&mut self, extent: &Extent, k: usize, next: &mut [f32]) {
+        for (channel, out) in self.half.make(k).chunks_exact_mut(extent.half.len()).enumerate() {
+            shrink_row(self.plane.around(2 * k, channel), &mut self.padded, out);
+            extent.keep(out, k, channel, next);
         }
     }
 
     fn make_band(&mut self, extent: &Extent, y: usize) {
         let row = self.band.make(y);
         for (channel, out) in row.chunks_exact_mut(extent.whole.len()).enumerate() {
-            let taps = [-1, 0, 1].map(|by| self.half.channel(y as isize / 2 + by, channel, 3));
-            expand_down(y, taps, &mut self.between);
-            subtract(self.plane.channel(y as isize, channel, 3), &self.between, out);
+            expand_down(y, self.half.around(y / 2, channel), &mut self.between);
+            subtract(self.plane.channel(y, channel), &self.between, out);
         }
         square(row, self.energy.make(y));
     }
 
-    fn make_weight(&mut self, band: &Band<'_>, extent: &Extent, k: isize, next: &mut [f32]) {
-        let row = k as usize;
+    fn make_weight(&mut self, band: &Band<'_>, extent: &Extent, k: usize, next: &mut [f32]) {
         match &band.source {
             Source::Photo { view, depth, rule, standing } => {
-                let taps = AROUND.map(|by| self.decimated.row(k + by));
+                let taps = self.decimated.around(k, 0);
                 smooth_row(taps, FINEST_FLOOR, &mut self.padded, &mut self.finest);
-                let [depth, confidence] = depth.map(|plane| &plane.row(row as u32)[extent.half.clone()]);
-                let (m, corner) = (view.transform.to_f32(), [extent.half.start, row]);
+                let [depth, confidence] = depth.map(|plane| &plane.row(k as u32)[extent.half.clone()]);
+                let (m, corner) = (view.transform.to_f32(), [extent.half.start as u32, k as u32]);
                 prior_row(depth, confidence, rule, standing, &m, corner, &mut self.prior);
             }
             Source::Plane(lines) => {
-                let rows = around(2 * row, extent.size.height as isize - 1);
                 for (channel, out) in [(ENERGY, &mut self.finest), (PRIOR, &mut self.prior)] {
-                    let taps = rows.map(|row| lines.part(row, channel, &extent.whole));
-                    shrink_row(taps, &mut self.padded, out);
+                    shrink_row(lines.around(2 * k, channel, &extent.whole), &mut self.padded, out);
                 }
             }
         }
-        let weight = self.weight.make(row);
+        let weight = self.weight.make(k);
         weigh_row(self.decimated.row(k), &self.finest, &self.prior, band.floor, band.powers, weight);
-        extent.keep(if band.last { weight } else { &self.finest }, row, ENERGY, next);
-        extent.keep(&self.prior, row, PRIOR, next);
+        extent.keep(if band.last { weight } else { &self.finest }, k, ENERGY, next);
+        extent.keep(&self.prior, k, PRIOR, next);
     }
 
     fn add(&mut self, extent: &Extent, y: usize, sum: &mut [f32]) {
         let (Part { rows, columns }, width) = (&extent.part, extent.size.width as usize);
-        let k = y as isize / 2;
-        let weights = [k, k + y as isize % 2].map(|k| self.weight.row(k));
+        let after = (y / 2 + y % 2).min(extent.grid.height as usize - 1);
+        let weights = [y / 2, after].map(|k| self.weight.row(k));
         widen(weights, extent.whole.len(), &mut self.between, &mut self.wide);
         let columns = 2 * columns.start..(2 * columns.end).min(width);
         let inner = columns.start - extent.whole.start..columns.end - extent.whole.start;
@@ -229,7 +222,7 @@ impl Sweep {
             let sum = &mut sum[columns.clone()];
             match channel {
                 3 => add(sum, weights),
-                _ => add_product(sum, &self.band.channel(y as isize, channel, 3)[inner.clone()], weights),
+                _ => add_product(sum, &self.band.channel(y, channel)[inner.clone()], weights),
             }
         }
     }

@@ -1,7 +1,6 @@
 //! How much a frame counts in a band. Twin of `shaders/weigh.wgsl`.
 
 use multiversion::multiversion;
-use rayon::prelude::*;
 
 use crate::frame::Plane;
 use crate::params::{COVERED, FINEST_FLOOR};
@@ -20,10 +19,9 @@ pub fn weigh(
     assert!(energy.size == finest.size && energy.size == prior.size, "all planes are of one band");
     let width = energy.size.width as usize;
     let mut out = Plane::filled(prior.size, 0.0);
-    out.data.par_chunks_exact_mut(width).enumerate().for_each(|(y, out)| {
-        let y = y as u32;
+    for (y, out) in (0..).zip(out.data.chunks_exact_mut(width)) {
         weigh_row(energy.row(y), finest.row(y), prior.row(y), floor, powers, out);
-    });
+    }
     out
 }
 

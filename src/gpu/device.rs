@@ -1,5 +1,6 @@
 //! Adapters, their limits, and the one device of the process.
 
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::image::Pool;
@@ -111,6 +112,8 @@ pub struct Gpu {
     pub(super) queue: wgpu::Queue,
     pub(super) textures: Mutex<Pool<wgpu::Texture>>,
     pub(super) buffers: Mutex<Pool<wgpu::Buffer>>,
+    /// Passes recorded since the last submission.
+    pub(super) passes: AtomicU32,
     /// What is on its way to the device.
     pub(super) belt: Mutex<wgpu::util::StagingBelt>,
     /// The first error that no call reported: out of memory, a command that failed validation.
@@ -172,6 +175,7 @@ impl Gpu {
         let belt = Mutex::new(wgpu::util::StagingBelt::new(device.clone(), STAGING_BYTES));
         Ok(Self {
             device,
+            passes: AtomicU32::new(0),
             belt,
             queue,
             textures: Mutex::new(Pool::new()),

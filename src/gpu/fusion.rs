@@ -12,8 +12,6 @@ use crate::transform::Transform;
 
 /// Pixels of a band that is fused at a time: halos are a twentieth at 24 MP; a plane of it fits what every device binds.
 const AREA: usize = 3 << 20;
-/// Bands that are submitted together.
-const BANDS_AHEAD: usize = 2;
 
 /// The stages.
 pub struct Stages {
@@ -113,10 +111,6 @@ impl Fusion {
                 recorder.record(|encoder| {
                     add_band(gpu, encoder, stages, &self.pyramid, level, [this, next], band, photo);
                 });
-                // The device works while the next ones are uploaded.
-                if band % BANDS_AHEAD == BANDS_AHEAD - 1 {
-                    recorder.submit();
-                }
             }
         }
         let last = &self.levels[base];

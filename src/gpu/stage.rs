@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use wgpu::util::DeviceExt;
 
@@ -100,6 +101,7 @@ impl Kernel {
             entries: &entries,
         });
         let descriptor = wgpu::ComputePassDescriptor { label: Some(self.label), timestamp_writes: None };
+        gpu.passes.fetch_add(1, Ordering::Relaxed);
         let mut pass = encoder.begin_compute_pass(&descriptor);
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &group, &[]);
@@ -111,7 +113,7 @@ impl Kernel {
 /// The pipeline's command encoder: stages record into it, reading back submits it.
 pub struct Recorder<'a> {
     pub(super) gpu: &'a Gpu,
-    open: RefCell<Option<(wgpu::CommandEncoder, u32)>>,
+    open: RefCell<Option<wgpu::CommandEncoder>>,
     last: Cell<Option<wgpu::SubmissionIndex>>,
     before: Cell<Option<wgpu::SubmissionIndex>>,
 }
@@ -128,12 +130,10 @@ impl<'a> Recorder<'a> {
     /// Lets `record` add commands.
     pub fn record<R>(&self, record: impl FnOnce(&mut wgpu::CommandEncoder) -> R) -> R {
         let mut open = self.open.borrow_mut();
-        let (encoder, passes) =
-            open.get_or_insert_with(|| (self.gpu.device.create_command_encoder(&Default::default()), 0));
+        let encoder = open.get_or_insert_with(|| self.gpu.device.create_command_encoder(&Default::default()));
         let result = record(encoder);
-        *passes += 1;
-        if *passes >= BATCH {
-            drop(open);
+        drop(open);
+        if self.gpu.passes.load(Ordering::Relaxed) >= BATCH {
             self.submit();
         }
         result
@@ -141,8 +141,9 @@ impl<'a> Recorder<'a> {
 
     /// Submits what was recorded.
     pub fn submit(&self) {
-        if let Some((encoder, _)) = self.open.borrow_mut().take() {
+        if let Some(encoder) = self.open.borrow_mut().take() {
             let _span = tracing::trace_span!("submit").entered();
+            self.gpu.passes.store(0, Ordering::Relaxed);
             let belt = self.gpu.belt.lock();
             belt.unwrap_or_else(PoisonError::into_inner).finish_and_recall_on_submit(&encoder);
             self.last.set(Some(self.gpu.queue.submit([encoder.finish()])));

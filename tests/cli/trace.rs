@@ -39,5 +39,11 @@ fn a_trace_that_cannot_be_written_costs_no_picture() {
     let merge = |trace: &str| env.run(["--trace", trace, "merge", &photos, "-o", "m.tif"]);
     merge("/dev/full").exits(0).says(&["warning", "/dev/full", "it ends here"]);
     assert!(env.path("m.tif").exists());
+    // An older trace may go, and nothing else.
+    merge("trace.json").exits(0);
+    merge("trace.json").exits(0);
+    let picture = std::fs::read(env.path("m.tif")).expect("a picture");
+    merge("m.tif").exits(2).refuses().says(&["--trace m.tif", "no trace", "name another file"]);
+    assert!(std::fs::read(env.path("m.tif")).expect("a picture") == picture);
     merge("nowhere/trace.json").exits(1).refuses().says(&["nowhere/trace.json", "check the path"]);
 }
